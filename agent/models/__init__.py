@@ -1,0 +1,1 @@
+"""What thinks: one protocol, and the models that speak it."""

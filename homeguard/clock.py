@@ -1,0 +1,85 @@
+"""The two clocks: the system's (tokens, grants, retention) and each home's (rules, schedules, scenarios)."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Says what time it is. `now` is aware UTC; `monotonic` counts seconds and never steps."""
+
+    def now(self) -> datetime: ...
+
+    def monotonic(self) -> float: ...
+
+    async def sleep(self, delay_s: float) -> None: ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+
+
+class HomeClocks:
+    """The clock of each home: the system's, shifted while a scenario runs there."""
+
+    def __init__(self, system: Clock) -> None:
+        self._system = system
+        self._shift: dict[str, timedelta] = {}
+
+    def now(self, home_id: str) -> datetime:
+        """The time in that home, aware UTC."""
+        return self._system.now() + self._shift.get(home_id, timedelta())
+
+    def set(self, home_id: str, at: datetime) -> None:
+        """Make it `at` in that home now; time runs on from there."""
+        self._shift[home_id] = at - self._system.now()
+
+    def reset(self, home_id: str) -> None:
+        """Back to the system's time."""
+        self._shift.pop(home_id, None)
+
+    def is_shifted(self, home_id: str) -> bool:
+        return home_id in self._shift
+
+
+def iso(at: datetime) -> str:
+    """ISO 8601, UTC, milliseconds, `Z`: the only form that HomeGuard writes."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_time(value: object) -> datetime:
+    """A moment as aware UTC, from ISO 8601 (a naive one is UTC), epoch seconds or epoch milliseconds.
+
+    Numbers of 1e11 and more are milliseconds (1e11 s lies in the year 5138).
+
+    Raises:
+        ValueError: it is none of these, or outside the years 1970-9998.
+    """
+    try:
+        at = _as_datetime(value)
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (OverflowError, OSError) as error:
+        raise ValueError("the time is out of range") from error
+    if not 1970 <= at.year <= 9998:
+        raise ValueError("the time is out of range")
+    return at
+
+
+def _as_datetime(value: object) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return datetime.fromtimestamp(value / 1000 if abs(value) >= 1e11 else value, UTC)
+    if isinstance(value, str) and len(value) <= 40:
+        return datetime.fromisoformat(value)
+    raise ValueError("a time is ISO 8601, epoch seconds or epoch milliseconds")

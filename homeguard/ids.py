@@ -1,0 +1,27 @@
+"""Identifiers: new ones sort by time, derived ones are the same for the same cause."""
+
+import os
+import time
+from typing import Final
+from uuid import UUID, uuid5
+
+#: Fixed for ever: a store that needs one id for a device, and every effect that must happen once, derive from it.
+NAMESPACE: Final = UUID("6f2e9b52-6f0c-5d0e-9a57-0d5a3c1f7e11")
+
+
+def new_id() -> str:
+    """A fresh UUIDv7 (RFC 9562): the first 48 bits are milliseconds, so ids sort by creation."""
+    raw = bytearray((time.time_ns() // 1_000_000).to_bytes(6, "big") + os.urandom(10))
+    raw[6] = (raw[6] & 0x0F) | 0x70
+    raw[8] = (raw[8] & 0x3F) | 0x80
+    return str(UUID(bytes=bytes(raw)))
+
+
+def derived_id(*parts: str) -> str:
+    """UUIDv5 over the parts in their order: the same parts give the same id, on every machine."""
+    return str(uuid5(NAMESPACE, "\x1f".join(parts)))
+
+
+def device_uuid(home_id: str, device_id: str) -> str:
+    """One id for a device across homes (`decisions`: UUIDv5 over home and device)."""
+    return derived_id("device", home_id, device_id)

@@ -1,0 +1,19 @@
+"""The rules of a home."""
+
+from typing import Protocol
+
+from homeguard.model import Automation
+
+
+class AutomationStore(Protocol):
+    async def put(self, automation: Automation) -> None:
+        """Insert or replace by (home, id)."""
+        ...
+
+    async def get(self, home_id: str, automation_id: str) -> Automation | None: ...
+
+    async def of_home(self, home_id: str) -> list[Automation]:
+        """By name, then id."""
+        ...
+
+    async def delete(self, home_id: str, automation_id: str) -> bool: ...

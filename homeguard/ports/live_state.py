@@ -1,0 +1,69 @@
+"""How each device is now, and who is told when that changes."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from homeguard.model import Attributes, LiveState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChange:
+    """What one record says of a device. `sequence` orders records of equal `at`; `available` None: nothing said."""
+
+    home_id: str
+    device_id: str
+    at: datetime
+    sequence: int
+    attributes: Attributes = field(default_factory=dict)
+    available: bool | None = None
+
+
+class LiveStateStore(Protocol):
+    async def apply(self, changes: Sequence[StateChange]) -> list[LiveState]:
+        """Merge, attribute by attribute, each only if newer by (at, sequence); returns the states that changed.
+
+        Safe to repeat and to shuffle: the result is that of the records in order.
+        """
+        ...
+
+    async def get(self, home_id: str, device_id: str) -> LiveState | None: ...
+
+    async def all(self, home_id: str) -> Mapping[str, LiveState]:
+        """By device id."""
+        ...
+
+    async def forget(self, home_id: str, device_id: str) -> None: ...
+
+    async def silent_since(self, before: datetime) -> list[LiveState]:
+        """States that are `available` and were last seen before that moment."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """One thing that just happened, for those who watch a home: `kind` is `device_event`, `alert`, `command`,
+    `confirmation`, `agent_response`, `mode` or `session`; `data` is the wire's own object (JSON)."""
+
+    home_id: str
+    kind: str
+    data: Mapping[str, object]
+    #: Only for this person, when not empty.
+    user_id: str = ""
+
+
+class LiveFeed(Protocol):
+    """Publish and subscribe within a home: at most once, in order, bounded."""
+
+    async def publish(self, items: Sequence[Live]) -> None: ...
+
+    def subscribe(
+        self, home_id: str, *, user_id: str = "", limit: int = 256
+    ) -> AbstractAsyncContextManager[AsyncIterator[Live]]:
+        """What is published from now on. A subscriber that falls `limit` behind gets one `gap` and goes on.
+
+        `home_id="*"` is every home (for HomeGuard's own rooms).
+        """
+        ...

@@ -1,0 +1,66 @@
+"""The log: what happened, in order, on disk before anyone is told that it was taken."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Protocol
+
+EVENTS: Final = "device.events"
+HEARTBEATS: Final = "device.heartbeats"
+COMMANDS: Final = "device.commands"
+ALERTS: Final = "device.alerts"
+DEAD_LETTERS: Final = "dead.letters"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRecord:
+    """A record to append: `key` is `home_id/device_id`, `value` the encoded envelope, headers are short texts."""
+
+    topic: str
+    key: str
+    value: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A record as read back. `offset` grows within its partition; `appended_at` is the system's time."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes
+    headers: Mapping[str, str]
+    appended_at: datetime
+
+
+class Log(Protocol):
+    async def append(self, records: Sequence[NewRecord]) -> None:
+        """Append all or none, in order; returns after fsync.
+
+        Raises:
+            Overloaded: the queue in front of the disk is full; nothing was taken.
+            StorageFull: the disk is full; nothing was taken.
+            StoreUnavailable: nothing is known of the outcome.
+        """
+        ...
+
+    async def read(self, group: str, topics: Sequence[str], *, limit: int, wait_s: float) -> list[Record]:
+        """The next records of this group (at most `limit`), oldest first by partition; waits up to `wait_s` for one.
+
+        Reading moves the group's position in this process only: after a restart it goes on from `commit`.
+        """
+        ...
+
+    async def commit(self, group: str, records: Sequence[Record]) -> None:
+        """These records and all before them in their partitions are done for this group."""
+        ...
+
+    async def seek(self, group: str, at: datetime | None) -> None:
+        """Set the group to the first record appended at `at` or later; `None`: to the start."""
+        ...
+
+    async def lag(self, group: str) -> int:
+        """Records appended and not yet committed by this group."""
+        ...
