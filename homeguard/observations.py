@@ -40,10 +40,9 @@ def _take(found: dict[str, Value], name: str, value: object) -> None:
     if slot is None:
         if len(name) > 64:
             return
-        if isinstance(value, str) and len(value) <= 200:
-            found[name] = value
-        elif isinstance(value, bool | int | float) and math.isfinite(value):
-            found[name] = value
+        finite = isinstance(value, bool | int | float) and math.isfinite(value)
+        if finite or (isinstance(value, str) and len(value) <= 200):
+            found[name] = value  # type: ignore[assignment]
         return
     try:
         found[name] = checked(name, value, slot, name)

@@ -1,0 +1,1 @@
+"""How a command reaches a device. Only `pipeline/command` imports these."""
