@@ -86,6 +86,8 @@ class Principal:
     session_id: str = ""
     turn: Turn | None = None
     cause: str = ""
+    #: Fingerprints (`effects.fingerprint`) of effects that a person approved beforehand for this caller.
+    standing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,8 @@ class CommandResult:
     rule: str = ""
     tier: int = 0
     confirmation: Confirmation | None = None
+    #: What a home-level act has to tell (the automation it made, the mode it set).
+    data: Mapping[str, Json] = field(default_factory=dict)
 
 
 #: Carries out one home-level effect (`set_mode`, `create_automation`, ...) exactly as stored; returns what to tell.

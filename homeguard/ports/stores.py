@@ -1,0 +1,36 @@
+"""All ports together, as an opened set of stores gives them."""
+
+from dataclasses import dataclass
+
+from homeguard.ports.automations import AutomationStore
+from homeguard.ports.conversations import ConversationStore
+from homeguard.ports.devices import DeviceStore
+from homeguard.ports.events import AlertStore, AnomalyStore, EventStore
+from homeguard.ports.journal import Audit, Confirmations, Journal
+from homeguard.ports.live_state import LiveFeed, LiveStateStore
+from homeguard.ports.log import Log
+from homeguard.ports.outbox import Outbox
+from homeguard.ports.readings import ReadingStore
+from homeguard.ports.users import SessionStore, UserStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """Every port, opened. Rooms take the ones that they need, not the lot."""
+
+    log: Log
+    users: UserStore
+    sessions: SessionStore
+    devices: DeviceStore
+    live: LiveStateStore
+    feed: LiveFeed
+    events: EventStore
+    anomalies: AnomalyStore
+    alerts: AlertStore
+    readings: ReadingStore
+    journal: Journal
+    confirmations: Confirmations
+    audit: Audit
+    automations: AutomationStore
+    conversations: ConversationStore
+    outbox: Outbox

@@ -1,0 +1,550 @@
+"""What a phrase refers to in a home: exact words of names, areas, floors and kinds -> devices. Pure, no I/O."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from homeguard.model import Device
+from homeguard.vocabulary import DEVICE_TYPES
+
+Test = Callable[[Device], bool]
+Words = tuple[str, ...]
+
+#: Types that a typo, or a singular word that fits several, must never reach by guessing.
+GUARDED_TYPES: Final = frozenset(
+    ("lock", "garage_door", "gate", "alarm_panel", "siren", "camera", "doorbell", "smoke", "co", "gas", "heat",
+     "water_leak", "glass_break", "motion", "contact", "valve")
+)  # fmt: skip
+_ARTICLES: Final = frozenset(
+    ("the", "a", "an", "my", "our", "your", "their", "his", "her", "of", "in", "inside", "at", "on", "by", "to", "for",
+     "from", "with", "that", "those", "these", "this", "some", "ones", "within", "near", "is", "are", "please", "single",
+     "into", "onto", "within", "also", "too", "both", "down")
+)  # fmt: skip
+_ALL: Final = frozenset(("all", "every", "each", "everything", "whole", "entire", "any", "anything", "both"))
+_EVERYTHING: Final = frozenset(("everything", "device", "thing", "anything"))
+_HOUSE: Final = frozenset(("house", "home", "apartment", "flat", "everywhere", "building", "property"))
+_HERE: Final = (("in", "here"), ("this", "room"), ("this", "space"), ("this", "area"), ("the", "room"), ("here",))
+_ROOMS: Final = (
+    ("in", "all", "the", "room"), ("in", "all", "room"), ("all", "the", "room"), ("all", "my", "room"),
+    ("every", "room"), ("each", "room"), ("every", "area"), ("all", "room"), ("all", "the", "area"),
+)  # fmt: skip
+_SPLIT_AWAY: Final = (
+    ("apart", "from"), ("other", "than"), ("but", "not"), ("but", "for"), ("except", "for"), ("aside", "from"),
+    ("with", "the", "exception", "of"), ("except",), ("excluding",), ("besides",), ("but",), ("without",), ("not",),
+    ("save", "for"), ("bar",), ("minus",),
+)  # fmt: skip
+_NUMBERS: Final = {
+    "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8",
+    "nine": "9", "ten": "10", "first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th",
+}  # fmt: skip
+_FLOORS: Final[Mapping[str, frozenset[str]]] = {
+    "upstairs": frozenset(("upstairs", "2nd", "3rd", "1st", "upper", "top", "loft", "attic", "2", "3")),
+    "downstairs": frozenset(("downstairs", "ground", "main", "basement", "lower", "0", "cellar")),
+}
+
+
+def _typed(*types: str) -> Test:
+    return lambda d: d.type in types
+
+
+def _placed(types: Sequence[str], *words: str) -> Test:
+    """Of a type, and of that kind where the device says which it is (`placement`), else by its name."""
+
+    def test(d: Device) -> bool:
+        if d.type not in types:
+            return False
+        placement = str(d.config.get("placement") or "").replace("_", " ")
+        if placement:
+            return any(w in placement.split() for w in words)
+        return any(w in name_words(d.name) for w in words) or d.type not in ("contact", "sensor")
+
+    return test
+
+
+def _has(*capabilities: str) -> Test:
+    return lambda d: any(c in d.capabilities for c in capabilities)
+
+
+def _or(*tests: Test) -> Test:
+    return lambda d: any(t(d) for t in tests)
+
+
+_COVER: Final = ("cover",)
+_SENSORS: Final = (
+    "sensor", "motion", "presence", "contact", "smoke", "heat", "co", "gas", "water_leak", "glass_break", "vibration",
+)  # fmt: skip
+_DOORS: Final = _or(
+    _typed("lock", "garage_door", "gate"), _placed(("contact",), "door", "garage", "opening"), _placed(_COVER, "door")
+)
+#: Words (singular) that name a kind of device -> which devices are of that kind.
+KINDS: Final[Mapping[Words, Test]] = {
+    ("light",): _typed("light"), ("lamp",): _typed("light"), ("lighting",): _typed("light"), ("bulb",): _typed("light"),
+    ("lock",): _typed("lock"), ("deadbolt",): _typed("lock"), ("door",): _DOORS, ("door", "lock"): _typed("lock"),
+    ("window",): _placed(("contact", "cover"), "window"),
+    ("opening",): _placed(("contact",), "opening"), ("door", "sensor"): _placed(("contact",), "door", "garage"),
+    ("window", "sensor"): _placed(("contact",), "window"), ("contact", "sensor"): _typed("contact"),
+    ("blind",): _placed(_COVER, "blind", "shade"), ("curtain",): _placed(_COVER, "curtain"),
+    ("drape",): _placed(_COVER, "curtain"), ("shade",): _placed(_COVER, "shade", "blind"),
+    ("shutter",): _placed(_COVER, "shutter"), ("awning",): _placed(_COVER, "awning"), ("cover",): _typed("cover"),
+    ("garage",): _typed("garage_door"), ("garage", "door"): _typed("garage_door"), ("gate",): _typed("gate"),
+    ("thermostat",): _typed("thermostat"), ("hvac",): _typed("thermostat", "air_conditioner"),
+    ("heating",): _typed("thermostat", "heater"), ("heat",): _typed("thermostat", "heater"),
+    ("air", "conditioner"): _typed("air_conditioner"), ("air", "conditioning"): _typed("air_conditioner"),
+    ("ac",): _typed("air_conditioner"), ("aircon",): _typed("air_conditioner"), ("heater",): _typed("heater"),
+    ("climate",): _typed("thermostat", "air_conditioner"), ("radiator",): _typed("heater"),
+    ("water", "heater"): _typed("water_heater"), ("boiler",): _typed("water_heater"), ("fan",): _typed("fan"),
+    ("humidifier",): _typed("humidifier"), ("dehumidifier",): _typed("dehumidifier"),
+    ("air", "purifier"): _typed("air_purifier"), ("purifier",): _typed("air_purifier"),
+    ("diffuser",): _typed("diffuser"), ("aromatherapy",): _typed("diffuser"), ("switch",): _typed("switch"),
+    ("plug",): _typed("plug"), ("outlet",): _typed("plug"), ("socket",): _typed("plug"),
+    ("smart", "plug"): _typed("plug"), ("camera",): _typed("camera", "doorbell"), ("doorbell",): _typed("doorbell"),
+    ("motion", "sensor"): _has("motion"), ("motion", "detector"): _has("motion"), ("motion",): _has("motion"),
+    ("occupancy", "sensor"): _has("occupancy"), ("presence", "sensor"): _has("occupancy"),
+    ("smoke",): _has("smoke"), ("smoke", "detector"): _has("smoke"), ("smoke", "alarm"): _has("smoke"),
+    ("smoke", "sensor"): _has("smoke"), ("carbon", "monoxide"): _has("co"), ("co", "sensor"): _has("co"),
+    ("carbon", "monoxide", "sensor"): _has("co"), ("carbon", "monoxide", "detector"): _has("co"),
+    ("gas", "sensor"): _has("gas"), ("gas", "detector"): _has("gas"), ("leak",): _has("water_leak"),
+    ("leak", "sensor"): _has("water_leak"), ("water", "sensor"): _has("water_leak"),
+    ("water", "leak", "sensor"): _has("water_leak"), ("vibration", "sensor"): _has("vibration"),
+    ("glass", "break", "sensor"): _has("glass_break"), ("sensor",): _typed(*_SENSORS),
+    ("siren",): _typed("siren"), ("alarm",): _typed("alarm_panel"), ("alarm", "panel"): _typed("alarm_panel"),
+    ("alarm", "system"): _typed("alarm_panel"), ("security", "system"): _typed("alarm_panel"),
+    ("tv",): _placed(("media_player",), "tv", "television"),
+    ("television",): _placed(("media_player",), "tv", "television"),
+    ("speaker",): _placed(("media_player",), "speaker"), ("music",): _typed("media_player"),
+    ("stereo",): _typed("media_player"), ("media", "player"): _typed("media_player"),
+    ("sound",): _typed("media_player"), ("audio",): _typed("media_player"), ("movie",): _typed("media_player"),
+    ("show",): _typed("media_player"), ("song",): _typed("media_player"), ("track",): _typed("media_player"),
+    ("valve",): _typed("valve"), ("water", "valve"): _typed("valve"), ("water",): _typed("valve", "sprinkler"),
+    ("sprinkler",): _typed("sprinkler"), ("sprinkler", "system"): _typed("sprinkler"),
+    ("irrigation",): _typed("sprinkler", "valve"), ("vacuum",): _typed("vacuum"), ("robot",): _typed("vacuum"),
+    ("vacuum", "cleaner"): _typed("vacuum"), ("robot", "vacuum"): _typed("vacuum"), ("hoover",): _typed("vacuum"),
+    ("vacuum", "robot"): _typed("vacuum"), ("mower",): _typed("mower"), ("lawn", "mower"): _typed("mower"),
+    ("meter",): _typed("meter"), ("breaker",): _typed("breaker"), ("scene",): _typed("scene"),
+    ("script",): _typed("scene"), ("appliance",): _typed("appliance", "plug"), ("battery",): _has("battery"),
+    ("people",): lambda d: d.type == "presence" and d.config.get("placement") == "person",
+    ("person",): lambda d: d.type == "presence" and d.config.get("placement") == "person",
+}  # fmt: skip
+_LONGEST_KIND: Final = max(len(k) for k in KINDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """What a phrase names. `devices` is in the order given to `resolve` and empty when `unmatched` or `ambiguous` is not.
+
+    `unmatched` are the words that name nothing here; `ambiguous` the devices that fit equally when one was meant;
+    `suggestions` guarded devices that a typo may have meant (never acted on). `area` and `floor` are the ones that
+    were named; `kind` the words of the kind ("light"); `by_name` says that a device's own name was used.
+    """
+
+    devices: tuple[Device, ...] = ()
+    unmatched: tuple[str, ...] = ()
+    ambiguous: tuple[Device, ...] = ()
+    suggestions: tuple[Device, ...] = ()
+    area: str = ""
+    floor: str = ""
+    kind: Words = ()
+    by_name: bool = False
+    plural: bool = False
+    here_unknown: bool = False
+    said: Words = ()
+
+
+def fold(text: str) -> str:
+    """Lower case without accents or apostrophes, `_` and `-` as blanks."""
+    plain = unicodedata.normalize("NFKD", text.lower()).encode("ascii", "ignore").decode()
+    plain = re.sub(r"'s?(?=\s|$|[.,?!])", "", plain.replace("_", " ").replace("`", "'"))
+    return re.sub(r"[^a-z0-9.%]+", " ", plain.replace("'", "")).strip()
+
+
+def singular(word: str) -> str:
+    if len(word) > 4 and word.endswith("ies") and word not in ("series", "movies"):
+        return word[:-3] + "y"
+    if len(word) > 4 and word.endswith(("ches", "shes", "xes", "sses")):
+        return word[:-2]
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "stairs")):
+        return word[:-1]
+    if len(word) == 3 and word.endswith("s") and word in ("tvs", "acs"):
+        return word[:-1]
+    return word
+
+
+def plain_words(text: str) -> list[str]:
+    """The words of a phrase: folded, numbers as digits, plurals kept."""
+    return [_NUMBERS.get(w, w) for w in (w.strip(".") for w in fold(text).split()) if w]
+
+
+@lru_cache(maxsize=8192)
+def name_words(name: str) -> Words:
+    """The words of a name, singular, without articles."""
+    words = tuple(singular(w) for w in plain_words(name))
+    return tuple(w for w in words if w not in ("the", "a", "an", "my")) or words
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    device: Device
+    full: int
+    area: bool
+    kind: bool
+    partial: int
+    extra: int
+    left: Words
+
+
+def resolve(
+    phrase: str | Sequence[str],
+    devices: Sequence[Device],
+    *,
+    areas: Iterable[str] = (),
+    floors: Iterable[str] = (),
+    near_area: str = "",
+    able: Test | None = None,
+    implied: Test | None = None,
+    fuzzy: bool = True,
+) -> Targets:
+    """The devices that a phrase names: every content word must be explained by a device, never a nearest guess.
+
+    `able` prefers devices that can do what is wanted among those that fit; `implied` is the kind that the sentence
+    means when the phrase holds only a place ("brightness in the hall": lights). `areas` and `floors` are further known
+    names without devices. Names of two areas or devices joined by "and" are both meant; "all ... except ..." leaves out.
+    """
+    words = plain_words(phrase) if isinstance(phrase, str) else list(phrase)
+    scene = _Home(devices, areas, floors, near_area, able, implied, fuzzy)
+    keep, without = _exceptions(words)
+    if without is None:
+        return scene.union(keep)
+    found = scene.union([*keep, *(("all",) if "all" not in keep else ())])
+    if not found.devices:
+        return found
+    left_out = _Home(found.devices, areas, floors, near_area, None, implied, fuzzy).union(without, exclude=True)
+    gone = {d.id for d in (*left_out.devices, *left_out.ambiguous)}
+    if not gone:
+        return Targets(unmatched=left_out.unmatched or tuple(without), area=found.area, kind=found.kind)
+    rest = tuple(d for d in found.devices if d.id not in gone)
+    return Targets(devices=rest, area=found.area, floor=found.floor, kind=found.kind, plural=True, said=found.said)
+
+
+def protected(words: Sequence[str], devices: Sequence[Device], places: Iterable[str] = ()) -> set[int]:
+    """Positions of `words` that belong to a full name of a device, an area or a floor: never values or verbs."""
+    singulars = [singular(w) for w in words]
+    names = {name_words(n) for d in devices for n in (d.name, *d.aliases, d.area, d.floor) if n}
+    names |= {name_words(p) for p in places if p}
+    held: set[int] = set()
+    for size in sorted({len(n) for n in names}, reverse=True):
+        if size == 0:
+            continue
+        for at in range(len(words) - size + 1):
+            if tuple(singulars[at : at + size]) in names and (size > 1 or at > 0 or len(words) == 1):
+                held.update(range(at, at + size))
+    return held
+
+
+def kind_at(words: Sequence[str], at: int) -> Words:
+    """The longest kind that starts at a position of singular words, `()` for none."""
+    for size in range(min(_LONGEST_KIND, len(words) - at), 0, -1):
+        if tuple(words[at : at + size]) in KINDS:
+            return tuple(words[at : at + size])
+    return ()
+
+
+def _exceptions(words: list[str]) -> tuple[list[str], list[str] | None]:
+    for marker in _SPLIT_AWAY:
+        size = len(marker)
+        for at in range(1, len(words) - size):
+            if tuple(words[at : at + size]) == marker:
+                return words[:at], words[at + size :]
+    return words, None
+
+
+class _Home:
+    """The devices of one call, with what is known about their names."""
+
+    def __init__(
+        self,
+        devices: Sequence[Device],
+        areas: Iterable[str],
+        floors: Iterable[str],
+        near_area: str,
+        able: Test | None,
+        implied: Test | None,
+        fuzzy: bool,
+    ) -> None:
+        self.devices = devices
+        self.areas = {name_words(a): a for a in (*areas, *(d.area for d in devices)) if a}
+        self.floors = {name_words(f): f for f in (*floors, *(d.floor for d in devices)) if f}
+        self.near = name_words(near_area) if near_area else ()
+        self.able, self.implied, self.fuzzy = able, implied, fuzzy
+
+    def union(self, words: list[str], exclude: bool = False) -> Targets:
+        """The phrase as one name, or as several joined by "and"."""
+        parts = _parts(words)
+        whole = self.one([w for w in words if w not in (",", "and", "or", "nor", "plus")], exclude)
+        if len(parts) < 2 or (whole.by_name and whole.devices and len(whole.devices) == 1):
+            return whole
+        head = self._head(parts[-1])
+        found: list[Targets] = []
+        for part in parts:
+            own = self._head(part)
+            with_head = self.one([*part, *head], exclude) if head and not own else None
+            found.append(with_head if with_head is not None and with_head.devices else self.one(part, exclude))
+        ids = {d.id for f in found for d in f.devices}
+        if any(not f.devices for f in found) and not ids:
+            return next(f for f in found if not f.devices)
+        return Targets(
+            devices=tuple(d for d in self.devices if d.id in ids),
+            unmatched=tuple(w for f in found for w in f.unmatched),
+            ambiguous=next((f.ambiguous for f in found if f.ambiguous), ()),
+            kind=found[-1].kind, by_name=any(f.by_name for f in found), plural=True, area=found[0].area,
+            said=tuple(w for f in found for w in f.said),
+        )  # fmt: skip
+
+    def _head(self, part: Sequence[str]) -> list[str]:
+        """The kind words that end a phrase, in the number that was used."""
+        singulars = [singular(w) for w in part]
+        for at in range(len(part)):
+            kind = kind_at(singulars, at)
+            if kind:
+                return list(part[at : at + len(kind)])
+        return []
+
+    def one(self, words: list[str], exclude: bool = False) -> Targets:
+        found = self._one(words, exclude)
+        if found.devices or found.ambiguous or not found.unmatched or not self.fuzzy:
+            return found
+        mended = self._mend(words)
+        if mended == words:
+            return found
+        again = self._one(mended, exclude)
+        hits = again.devices or again.ambiguous
+        if any(d.type in GUARDED_TYPES for d in hits):
+            return Targets(unmatched=found.unmatched, suggestions=hits, area=found.area, kind=found.kind)
+        return again
+
+    def _one(self, words: list[str], exclude: bool) -> Targets:
+        singulars = [singular(w) for w in words]
+        here, singulars, words = _cut(_HERE, singulars, words)
+        rooms, singulars, words = _cut(_ROOMS, singulars, words)
+        everything = any(w in _ALL for w in singulars) or rooms
+        content = [(s, w) for s, w in zip(singulars, words, strict=True) if s not in _ARTICLES and s not in _ALL]
+        names = self._spans([s for s, _ in content])
+        house = rooms
+        kept: list[tuple[str, str]] = []
+        for at, (s, w) in enumerate(content):
+            if s in _HOUSE and at not in names:
+                house = True
+            else:
+                kept.append((s, w))
+        said = tuple(w for _, w in kept)
+        wants_all = any(s in _EVERYTHING for s in singulars)
+        kept = [(s, w) for s, w in kept if s not in _EVERYTHING]
+        bag = [s for s, _ in kept]
+        plural = everything or wants_all or any(s != w and s not in ("1",) for s, w in kept)
+        if here and not self.near:
+            return Targets(here_unknown=True, said=said)
+        if not bag:
+            return self._nameless(wants_all or house or everything, here, house, everything, plural, said)
+        matches = [m for d in self.devices if (m := self._match(d, bag)) is not None]
+        covering = [m for m in matches if not m.left]
+        if not covering:
+            return self._nothing(matches, bag, kept)
+        return self._choose(covering, bag, kept, here, house, everything, plural, said, exclude)
+
+    def _nameless(
+        self, every: bool, here: bool, house: bool, everything: bool, plural: bool, said: Words
+    ) -> Targets:
+        """No name at all: "everything", "it is too dark in here", or nothing but what the sentence implies."""
+        pool = [d for d in self.devices if self.implied is None or self.implied(d)]
+        if self.able is not None:
+            pool = [d for d in pool if self.able(d)]
+        if not every and self.implied is None and not here:
+            return Targets(said=said)
+        if self.near and not house:
+            near = [d for d in pool if name_words(d.area) == self.near]
+            pool = near if near or here else pool
+        if len(pool) > 1 and any(d.type in GUARDED_TYPES for d in pool) and not every:
+            return Targets(ambiguous=tuple(pool), said=said)
+        return Targets(devices=tuple(pool), plural=plural or every, said=said, area=pool[0].area if here and pool else "")
+
+    def _spans(self, bag: list[str]) -> set[int]:
+        """Positions that belong to an area, a floor or a device's full name."""
+        held: set[int] = set()
+        forms = {*self.areas, *self.floors, *(name_words(n) for d in self.devices for n in (d.name, *d.aliases))}
+        for form in forms:
+            size = len(form)
+            for at in range(len(bag) - size + 1):
+                if size and tuple(bag[at : at + size]) == form:
+                    held.update(range(at, at + size))
+        return held
+
+    def _match(self, device: Device, bag: list[str]) -> _Match | None:
+        forms = [name_words(n) for n in (device.name, *device.aliases)]
+        explained = [False] * len(bag)
+        full = 0
+        for form in forms:
+            for at in range(len(bag) - len(form) + 1):
+                if form and tuple(bag[at : at + len(form)]) == form:
+                    full = max(full, len(form))
+                    explained[at : at + len(form)] = [True] * len(form)
+        in_area = False
+        for place, known in ((device.area, self.areas), (device.floor, self.floors)):
+            own = name_words(place) if place else ()
+            for form in known:
+                for at in range(len(bag) - len(form) + 1):
+                    if form and tuple(bag[at : at + len(form)]) == form and (form == own or (full and not place)):
+                        explained[at : at + len(form)] = [True] * len(form)
+                        in_area = in_area or form == own
+        floor_words = set(name_words(device.floor))
+        for at, word in enumerate(bag):
+            if word in _FLOORS and not explained[at] and floor_words & (_FLOORS[word] - _lowest(word, self.floors)):
+                explained[at] = in_area = True
+            if word == "floor" and at and explained[at - 1] and bag[at - 1] in floor_words:
+                explained[at] = True
+        of_kind = False
+        for at in range(len(bag)):
+            for size in range(1, min(_LONGEST_KIND, len(bag) - at) + 1):
+                test = KINDS.get(tuple(bag[at : at + size]))
+                if test is not None and test(device):
+                    explained[at : at + size] = [True] * size
+                    of_kind = True
+        partial = 0
+        own_words = {w for form in forms for w in form}
+        for at, word in enumerate(bag):
+            if not explained[at] and word in own_words:
+                explained[at] = True
+                partial += 1
+        if not (full or in_area or of_kind or partial):
+            return None
+        named = {w for w in bag if w in own_words}
+        extra = min((len(set(form) - set(bag)) for form in forms), default=0)
+        left = tuple(w for w, ok in zip(bag, explained, strict=True) if not ok)
+        del named
+        return _Match(device, full, in_area, of_kind, partial, extra, left)
+
+    def _choose(
+        self, found: list[_Match], bag: list[str], kept: list[tuple[str, str]],
+        here: bool, house: bool, everything: bool, plural: bool, said: Words, exclude: bool,
+    ) -> Targets:  # fmt: skip
+        kind = next((k for at in range(len(bag)) if (k := kind_at(bag, at))), ())
+        area = next((m.device.area for m in found if m.area), "")
+        if self.able is not None and any(self.able(m.device) for m in found):
+            found = [m for m in found if self.able(m.device)]
+        only_place = not kind and all(m.full == 0 and m.partial == 0 for m in found)
+        if only_place and self.implied is not None:
+            found = [m for m in found if self.implied(m.device)]
+            if not found:
+                return Targets(area=area, unmatched=(), said=said)
+        exact = [m for m in found if m.full and m.full + (0 if not m.area else 0) >= max(x.full for x in found)]
+        surface = tuple(w for _, w in kept)
+        named_exactly = any(
+            tuple(plain_words(n)) == surface for m in exact for n in (m.device.name, *m.device.aliases)
+        )
+        if exact and (not plural or named_exactly) and not everything:
+            picked = exact
+            inside = [m for m in picked if m.area]
+            picked = inside or picked
+            if len(picked) > 1 and self.near:
+                picked = [m for m in picked if name_words(m.device.area) == self.near] or picked
+            if len(picked) > 1:
+                closest = [m for m in picked if m.extra == 0]
+                picked = closest or picked
+            return self._answer(picked, area, kind, said, by_name=True, plural=plural, group=exclude)
+        group = plural or everything
+        of_kind = [m for m in found if m.kind] if kind else []
+        if of_kind and any(m.area or not m.partial for m in of_kind):
+            of_kind = [m for m in of_kind if m.area or not m.partial] if not group else of_kind
+        picked = of_kind or found
+        named_area = any(m.area for m in picked)
+        if named_area and not any(m.full for m in picked):
+            picked = [m for m in picked if m.area] if not group else picked
+        if not named_area and self.near and not house and all(not m.partial and not m.full for m in picked):
+            near = [m for m in picked if name_words(m.device.area) == self.near]
+            picked = near or ([] if here else picked)
+            if not picked:
+                return Targets(area=self.areas.get(self.near, ""), kind=kind, unmatched=kind, said=said)
+        by_name = all(m.partial or m.full for m in picked)
+        return self._answer(
+            picked, area, kind, said, by_name=by_name, plural=plural,
+            group=group or exclude or (bool(kind or only_place) and not by_name),
+        )  # fmt: skip
+
+    def _answer(
+        self, picked: list[_Match], area: str, kind: Words, said: Words, *, by_name: bool, plural: bool, group: bool
+    ) -> Targets:
+        found = tuple(m.device for m in picked)
+        floor = next((m.device.floor for m in picked if m.area), "")
+        guarded = any(d.type in GUARDED_TYPES for d in found)
+        if len(found) > 1 and ((not group) or (guarded and not plural)):
+            if guarded or by_name:
+                return Targets(ambiguous=found, area=area, kind=kind, by_name=by_name, said=said, floor=floor)
+            group = True
+        return Targets(
+            devices=found, area=area, floor=floor, kind=kind, by_name=by_name, plural=plural, said=said
+        )  # fmt: skip
+
+    def _nothing(self, matches: list[_Match], bag: list[str], kept: list[tuple[str, str]]) -> Targets:
+        known = {w for m in matches for w in bag if w not in m.left}
+        places = {w for form in (*self.areas, *self.floors) for w in form}
+        missing = tuple(w for s, w in kept if s not in known and s not in places) or tuple(w for _, w in kept)
+        area = next((name for form, name in self.areas.items() if set(form) <= set(bag)), "")
+        kind = next((k for at in range(len(bag)) if (k := kind_at(bag, at))), ())
+        return Targets(unmatched=missing, area=area, kind=kind, said=tuple(w for _, w in kept))
+
+    def _mend(self, words: list[str]) -> list[str]:
+        """The words with small typos of known words put right: one slip, two in words of eight letters and more."""
+        known = {w for d in self.devices for n in (d.name, *d.aliases, d.area, d.floor) if n for w in name_words(n)}
+        known |= {w for kind in KINDS for w in kind} | {t for t in DEVICE_TYPES if "_" not in t}
+        mended = []
+        for word in words:
+            base = singular(word)
+            if len(base) < 4 or base in known or base in _ARTICLES or base in _ALL or base.isdigit():
+                mended.append(word)
+                continue
+            near = {k for k in known if len(k) >= 4 and slips(base, k, 2 if len(base) >= 8 else 1)}
+            mended.append((near.pop() + ("s" if word != base else "")) if len(near) == 1 else word)
+        return mended
+
+
+def _lowest(word: str, floors: Mapping[Words, str]) -> frozenset[str]:
+    """With a first floor and no ground floor, the first is where one walks in: not upstairs."""
+    ground = any(w in form for form in floors for w in ("ground", "0", "downstairs", "main"))
+    return frozenset() if word != "upstairs" or ground else frozenset(("1st",))
+
+
+def _cut(patterns: Iterable[Words], singulars: list[str], words: list[str]) -> tuple[bool, list[str], list[str]]:
+    for pattern in patterns:
+        size = len(pattern)
+        for at in range(len(singulars) - size + 1):
+            if tuple(singulars[at : at + size]) == pattern:
+                return True, singulars[:at] + singulars[at + size :], words[:at] + words[at + size :]
+    return False, singulars, words
+
+
+def _parts(words: Sequence[str]) -> list[list[str]]:
+    parts: list[list[str]] = [[]]
+    for word in words:
+        if word in ("and", "or", "nor", "plus", ","):
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    return [p for p in parts if any(w not in _ARTICLES for w in p)]
+
+
+def slips(a: str, b: str, allowed: int) -> bool:
+    """Whether two words are at most so many slips (insert, delete, replace, swap) apart."""
+    if abs(len(a) - len(b)) > allowed or a[0] != b[0]:
+        return False
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        new = [i]
+        for j, y in enumerate(b, 1):
+            cost = min(row[j] + 1, new[j - 1] + 1, row[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                cost = min(cost, before[j - 2] + 1)
+            new.append(cost)
+        before, row = row, new
+    return row[-1] <= allowed
