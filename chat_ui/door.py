@@ -121,6 +121,9 @@ class ChatDoor:
             return
         TOKEN.set(token)
         inner = {**scope, "root_path": guard.PREFIX, "homeguard.session_id": session_id}
+        if "text/html" in headers.get("accept", ""):
+            # A page must come uncompressed, it is rewritten on its way out.
+            inner["headers"] = [(k, v) for k, v in scope["headers"] if k.lower() != b"accept-encoding"]
         if kind == "websocket":
             await self._socket(chat, inner, session_id, receive, send)
         else:

@@ -24,7 +24,8 @@ color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-se
 main{text-align:center;padding:2rem;max-width:30rem}svg{width:72px;height:72px;color:var(--accent)}
 h1{font-size:1.35rem;margin:1rem 0 .25rem;font-weight:650}p{margin:.25rem 0;color:var(--soft);overflow-wrap:anywhere}
 .bar{height:4px;width:180px;margin:1.5rem auto 0;border-radius:4px;background:var(--line);overflow:hidden}
-.bar i{display:block;height:100%;width:40%;border-radius:4px;background:var(--accent);animation:go 1.2s ease-in-out infinite}
+.bar i{display:block;height:100%;width:40%;border-radius:4px;background:var(--accent);
+animation:go 1.2s ease-in-out infinite}
 @keyframes go{from{transform:translateX(-110%)}to{transform:translateX(270%)}}
 @media (prefers-reduced-motion:reduce){.bar i{animation:none;width:100%;opacity:.5}}a{color:var(--accent)}
 """
@@ -38,7 +39,7 @@ _HOUSE: Final = (
 def page(problem: str | None) -> bytes:
     """The page as UTF-8 HTML; `problem` is why the chat could not be opened, None while it is being opened."""
     if problem is None:
-        state, words = "opening", '<h1>Your chat is opening…</h1><p>This takes a moment the first time.</p>'
+        state, words = "opening", "<h1>Your chat is opening…</h1><p>This takes a moment the first time.</p>"
         words += '<div class="bar" role="progressbar" aria-label="Opening"><i></i></div>'
     else:
         state = "failed"

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from contextvars import ContextVar
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -98,14 +98,14 @@ class Rest:
     async def sign_out(self, token: str) -> None:
         await self._json("POST", "/api/v1/auth/logout", token, body={})
 
-    async def turn(self, token: str, message: str, thread_id: str | None) -> AsyncIterator[tuple[str, Json]]:
+    async def turn(self, token: str, message: str, thread_id: str | None) -> AsyncGenerator[tuple[str, Json], None]:
         """The events of one turn as `(name, data)`, until the server ends the stream."""
         body = {"message": message} | ({"thread_id": thread_id} if thread_id else {})
         async with aclosing(self._events("POST", "/api/v1/ai/chat/stream", token, _TURN_WAIT, body)) as events:
             async for event in events:
                 yield event
 
-    async def live(self, token: str) -> AsyncIterator[tuple[str, Json]]:
+    async def live(self, token: str) -> AsyncGenerator[tuple[str, Json], None]:
         """What happens in the home as `(name, data)`, until the connection ends."""
         async with aclosing(self._events("GET", "/api/v1/events/stream", token, _STREAM_WAIT, None)) as events:
             async for event in events:
@@ -113,7 +113,7 @@ class Rest:
 
     async def _events(
         self, method: str, path: str, token: str, wait: httpx2.Timeout, body: Json | None
-    ) -> AsyncIterator[tuple[str, Json]]:
+    ) -> AsyncGenerator[tuple[str, Json], None]:
         try:
             async with self._http.sse(
                 path, method=method, json=body, headers=_headers(token), timeout=wait, max_event_size=_EVENT_LIMIT

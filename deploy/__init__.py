@@ -1,0 +1,1 @@
+"""Puts the rooms together: one process, its command line, and what it takes to run it."""

@@ -1,0 +1,1 @@
+"""What HomeGuard remembers of people: conversations now; learnings and the household come to live here."""

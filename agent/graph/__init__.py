@@ -1,0 +1,1 @@
+"""LangGraph's room: one graph, its state and its checkpoints."""

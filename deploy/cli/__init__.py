@@ -1,0 +1,1 @@
+"""The `homeguard` command: one file a subcommand, each imported when it is used."""

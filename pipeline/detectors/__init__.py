@@ -1,0 +1,1 @@
+"""Findings in numbers: pure functions and small states, no store."""

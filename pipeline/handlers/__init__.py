@@ -1,0 +1,1 @@
+"""What follows from an event: batches in, safe to run twice. `reflex` acts now, `record` keeps."""

@@ -1,0 +1,1 @@
+"""What comes in: bounds, decoding, judging, and the append to the log before the acknowledgement."""

@@ -1,0 +1,1 @@
+"""The planner that understands people without any cloud: deterministic, trained on phrases of our own."""

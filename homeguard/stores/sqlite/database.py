@@ -113,10 +113,26 @@ class Database:
         finally:
             self._reading -= 1
 
+    async def change(self, sql: str, given: apsw.Bindings = ()) -> int:
+        """Run one statement as a `write`; returns how many rows it changed."""
+
+        def run(connection: apsw.Connection) -> int:
+            connection.execute(sql, given)
+            return connection.changes()
+
+        return await self.write(run)
+
+    async def rows(self, sql: str, given: apsw.Bindings = ()) -> list[Any]:
+        """All rows of one query, as a `read`."""
+        return await self.read(lambda connection: connection.execute(sql, given).fetchall())
+
+    async def row(self, sql: str, given: apsw.Bindings = ()) -> Any:
+        """The first row of one query, as a `read`; None when there is none."""
+        return await self.read(lambda connection: connection.execute(sql, given).fetchone())
+
     async def check(self) -> list[str]:
         """What SQLite finds wrong with the whole file; empty when it is sound. Takes as long as the file is large."""
-        rows = await self.read(lambda c: c.execute("PRAGMA integrity_check").fetchall())
-        return [str(row[0]) for row in rows if row[0] != "ok"]
+        return [str(row[0]) for row in await self.rows("PRAGMA integrity_check") if row[0] != "ok"]
 
     async def _answer(self, future: "asyncio.Future[T]") -> T:
         try:

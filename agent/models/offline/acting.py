@@ -1,0 +1,298 @@
+"""From what a clause wants and a device can do to one exact, absolute command, or why not. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent.models.offline.frames import Amount, Frame
+from agent.models.offline.home import Home
+from agent.models.offline.lexicon import HVAC_WORDS, NAMED_SPEEDS
+from homeguard.model import Device
+from homeguard.targets import fold
+from homeguard.units import celsius_to_fahrenheit
+
+#: How far "a bit", nothing, "a lot" go, in percent; degrees are a tenth of it in Celsius.
+_STEPS = {"small": 10.0, "usual": 20.0, "large": 40.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One command with absolute parameters."""
+
+    command: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cannot:
+    """Why a device cannot do it, as half a sentence: "cannot be dimmed"."""
+
+    why: str
+
+
+_ATTRIBUTE_COMMANDS = {
+    "brightness": "set_brightness", "color": "set_color", "color_temperature": "set_color_temperature",
+    "volume": "set_volume", "temperature": "set_temperature", "target": "set_temperature", "position": "set_position",
+    "tilt": "set_tilt", "speed": "set_speed", "humidity": "set_humidity", "source": "select_source",
+}  # fmt: skip
+_PLAIN = {
+    "lock": "be locked", "unlock": "be unlocked", "open": "be opened", "close": "be closed", "turn_on": "be turned on",
+    "turn_off": "be turned off", "stop": "be stopped", "pause": "be paused", "play": "play", "next": "skip",
+    "previous": "go back", "mute": "be muted", "unmute": "be unmuted", "start": "be started", "dock": "be sent home",
+    "locate": "be located", "arm": "be armed", "disarm": "be disarmed", "snapshot": "take pictures", "record": "record",
+    "set_brightness": "be dimmed", "set_color": "change colour", "set_color_temperature": "change its white",
+    "set_volume": "change its volume", "set_temperature": "set a temperature", "set_position": "be set to a position",
+    "set_tilt": "be tilted", "set_speed": "change its speed", "set_humidity": "set a humidity", "toggle": "be toggled",
+    "select_source": "change its source", "set_hvac_mode": "change its mode", "play_media": "play that",
+}  # fmt: skip
+_CANDIDATES: Mapping[str, tuple[str, ...]] = {
+    "turn_on": ("turn_on", "start", "open", "play", "set_hvac_mode", "arm"),
+    "turn_off": ("turn_off", "close", "return_to_base", "stop", "set_hvac_mode", "disarm"),
+    "lock": ("lock",), "unlock": ("unlock",), "open": ("open",), "close": ("close",),
+    "stop": ("stop", "pause", "turn_off"), "play": ("play",), "pause": ("pause",), "next": ("next",),
+    "previous": ("previous",), "mute": ("mute",), "unmute": ("unmute",), "start": ("start", "turn_on", "play"),
+    "dock": ("return_to_base",), "locate": ("locate",), "arm": ("arm",), "disarm": ("disarm",),
+    "snapshot": ("snapshot",), "record": ("record",), "play_media": ("play_media",),
+}  # fmt: skip
+
+
+def able(action: str, wanted: Frame, home: Home, device: Device) -> bool:
+    """Whether the device can do it at all."""
+    return isinstance(order(action, wanted, home, device), Order)
+
+
+def order(action: str, wanted: Frame, home: Home, device: Device) -> Order | Cannot:
+    """The command for one device. Relative changes are resolved from its state."""
+    if action in ("open", "close", "set", "turn_on") and wanted.has_value and not wanted.relative:
+        given = _given(wanted, home, device)
+        if isinstance(given, Order) or action == "set" or wanted.attribute:
+            return given
+        if action == "turn_on" or wanted.value is not None:
+            return given
+    if action == "set":
+        return Cannot("needs a value: tell me what to set it to")
+    if action in ("raise", "lower"):
+        if wanted.has_value and not wanted.relative:
+            return _given(wanted, home, device)
+        return _step(action, wanted, home, device)
+    if action == "toggle":
+        on = home.state(device).get("on")
+        if "on_off" in device.capabilities and isinstance(on, bool):
+            return Order("turn_off" if on else "turn_on")
+        return Cannot("cannot be toggled")
+    return _simple(action, wanted, home, device)
+
+
+def _simple(action: str, wanted: Frame, home: Home, device: Device) -> Order | Cannot:
+    for command in _CANDIDATES.get(action, ()):
+        if not home.takes(device, command):
+            continue
+        if command == "open" and action == "turn_on" and device.type not in ("valve", "sprinkler"):
+            continue
+        if command == "close" and action == "turn_off" and device.type not in ("valve", "sprinkler"):
+            continue
+        if command == "set_hvac_mode":
+            return Order(command, {"hvac_mode": "auto" if action == "turn_on" else "off"})
+        if command == "arm":
+            words = set(wanted.words)
+            mode = "night" if words & {"night", "bed"} else "home" if words & {"home", "stay"} else "away"
+            return Order(command, {"mode": mode})
+        if command == "record":
+            return Order(command, {"duration_s": _seconds(wanted)})
+        return Order(command)
+    if action == "open" and home.takes(device, "unlock"):
+        return Cannot("can be unlocked but not opened")
+    if action == "close" and home.takes(device, "lock"):
+        return Cannot("can be locked but not closed")
+    return Cannot(f"cannot {_PLAIN.get(action, 'do that')}")
+
+
+def _seconds(wanted: Frame) -> float:
+    for at, word in enumerate(wanted.words[:-1]):
+        if word.replace(".", "").isdigit() and wanted.words[at + 1].startswith(("second", "minute")):
+            return min(3600.0, float(word) * (60 if wanted.words[at + 1].startswith("minute") else 1))
+    return 30.0
+
+
+def _given(wanted: Frame, home: Home, device: Device) -> Order | Cannot:
+    """A value that was said, for the attribute that was said or that fits this kind of device."""
+    if wanted.color:
+        return _if(home, device, "set_color", {"name": wanted.color})
+    if wanted.kelvin:
+        return _if(home, device, "set_color_temperature", {"kelvin": wanted.kelvin})
+    attribute = wanted.attribute
+    if wanted.option:
+        return _named(wanted.option, attribute, wanted, home, device)
+    value = wanted.value
+    if value is None:
+        return Cannot("needs a value: tell me what to set it to")
+    if value.unit == "kelvin":
+        return _if(home, device, "set_color_temperature", {"kelvin": value.number})
+    own = _own_level(attribute, wanted, home, device)
+    if own:
+        return Order("set_level", {"name": own, "value": value.number})
+    if attribute == "fan_speed":
+        return _if(home, device, "set_speed", {"speed_pct": value.number})
+    if attribute in ("intensity", "interval"):
+        return Cannot(f"has no {attribute}")
+    command = _ATTRIBUTE_COMMANDS.get(attribute, "") or _by_kind(value, home, device)
+    if attribute == "position" and value.unit == "degrees" and not home.takes(device, "set_position"):
+        command = _by_kind(value, home, device)
+    if not command:
+        return Cannot("does not take a value" if not home.fact(device, "commands") else "cannot be set to a value")
+    if command == "set_temperature":
+        unit = value.unit if value.unit in ("F", "C") else home.unit
+        if value.word or value.unit == "percent":
+            return Cannot("takes degrees, not a share")
+        return _if(home, device, command, {"value": value.number, "unit": unit})
+    return _if(home, device, command, {_parameter(command): value.number})
+
+
+def _parameter(command: str) -> str:
+    return {
+        "set_brightness": "brightness_pct", "set_volume": "volume_pct", "set_position": "position_pct",
+        "set_tilt": "tilt_pct", "set_speed": "speed_pct", "set_humidity": "target_humidity_pct",
+        "set_color_temperature": "kelvin",
+    }.get(command, "value")  # fmt: skip
+
+
+def _by_kind(value: Amount, home: Home, device: Device) -> str:
+    """What a bare number means to a device of this kind."""
+    if value.unit in ("F", "C") or (value.unit == "degrees" and home.takes(device, "set_temperature")):
+        return "set_temperature"
+    order_ = ("set_temperature", "set_brightness", "set_position", "set_volume", "set_speed", "set_humidity")
+    if value.unit == "percent" or value.word:
+        order_ = (*order_[1:], "set_temperature")
+    return next((c for c in order_ if home.takes(device, c)), "")
+
+
+def _if(home: Home, device: Device, command: str, parameters: Mapping[str, Any]) -> Order | Cannot:
+    if home.takes(device, command):
+        return Order(command, parameters)
+    return Cannot(f"cannot {_PLAIN.get(command, 'do that')}")
+
+
+def _own_level(attribute: str, wanted: Frame, home: Home, device: Device) -> str:
+    """The name of a level that the device itself declares and that the words name."""
+    levels = device.config.get("levels")
+    if not isinstance(levels, Mapping) or not home.takes(device, "set_level"):
+        return ""
+    text = f" {' '.join(wanted.words)} "
+    for name in levels:
+        if f" {fold(name)} " in text or name == attribute or fold(name).split()[0] == attribute:
+            return str(name)
+    if not attribute and len(levels) == 1 and not any(
+        home.takes(device, c) for c in ("set_temperature", "set_brightness", "set_position", "set_volume", "set_speed")
+    ):
+        return str(next(iter(levels)))
+    return ""
+
+
+def _named(option: str, attribute: str, wanted: Frame, home: Home, device: Device) -> Order | Cannot:
+    """A setting by its word: a mode, a speed, a swing, an option that the device declares."""
+    word = fold(option).replace(" ", "_")
+    options = device.config.get("options")
+    if isinstance(options, Mapping) and home.takes(device, "set_option"):
+        names = [n for n in options if attribute in ("", n) or attribute in fold(n).split() or fold(n) in " ".join(wanted.words)]
+        for name in names:
+            for choice in options[name] if isinstance(options[name], list | tuple) else ():
+                if fold(str(choice)).replace(" ", "_") == word:
+                    return Order("set_option", {"name": name, "option": str(choice)})
+        if names and attribute:
+            return Cannot(f"has no '{option}' for its {attribute.replace('_', ' ')}")
+    if attribute == "swing":
+        return _if(home, device, "set_swing_mode", {"swing_mode": option})
+    if attribute == "preset":
+        return _if(home, device, "set_preset", {"preset": option})
+    if attribute == "source":
+        return _if(home, device, "select_source", {"source": option})
+    if attribute in ("fan_speed", "speed") or (option in NAMED_SPEEDS and option != "auto"):
+        if home.takes(device, "set_speed"):
+            return Order("set_speed", {"speed": option})
+        return _if(home, device, "set_fan_mode", {"fan_mode": option})
+    if option in HVAC_WORDS and home.takes(device, "set_hvac_mode"):
+        return Order("set_hvac_mode", {"hvac_mode": HVAC_WORDS[option]})
+    if option in NAMED_SPEEDS and home.takes(device, "set_speed"):
+        return Order("set_speed", {"speed": option})
+    return Cannot(f"has no '{option}' mode" if attribute in ("mode", "") else f"has no {attribute.replace('_', ' ')}")
+
+
+_STEPPED = {
+    "set_brightness": ("brightness_pct", "brightness"), "set_volume": ("volume_pct", "volume"),
+    "set_position": ("position_pct", "position"), "set_speed": ("speed_pct", "speed"),
+    "set_humidity": ("target_humidity_pct", "humidity"), "set_tilt": ("tilt_pct", "tilt"),
+}  # fmt: skip
+
+
+def _step(action: str, wanted: Frame, home: Home, device: Device) -> Order | Cannot:
+    """Up or down from where it is now."""
+    sign = 1 if action == "raise" else -1
+    state = home.state(device)
+    own = _own_level(wanted.attribute, wanted, home, device) if wanted.attribute or wanted.value else ""
+    if own:
+        low, high = _range(device, own)
+        now = float(state.get(own, low) or 0)
+        return Order("set_level", {"name": own, "value": _whole(min(high, max(low, now + sign * _size(wanted))))})
+    words = set(wanted.words)
+    heat = words & {"warmer", "hotter", "cooler", "colder", "heat", "temperature", "degrees"} or wanted.attribute in ("temperature", "target")
+    if home.takes(device, "set_temperature") and (heat or not wanted.attribute) and wanted.attribute in ("", "temperature", "target"):
+        base = state.get("target_c", state.get("temperature_c"))
+        if not isinstance(base, int | float):
+            return Cannot("does not say what it is set to now")
+        now = celsius_to_fahrenheit(base) if home.unit == "F" else float(base)
+        step = wanted.value.number if wanted.value is not None else _size(wanted) / (10 if home.unit == "F" else 20)
+        return Order("set_temperature", {"value": round(now + sign * step, 1), "unit": home.unit})
+    command = _ATTRIBUTE_COMMANDS.get(wanted.attribute, "")
+    if not command:
+        command = next((c for c in ("set_brightness", "set_volume", "set_speed", "set_humidity") if home.takes(device, c)), "")
+    if not command and home.takes(device, "set_position"):
+        if wanted.value is None:
+            return Order("open" if sign > 0 else "close")
+        command = "set_position"
+    if command in ("set_brightness", "set_volume", "set_position", "set_speed", "set_humidity", "set_tilt"):
+        if not home.takes(device, command):
+            return Cannot(f"cannot {_PLAIN[command]}")
+        attribute, _ = _STEPPED[command]
+        now = _now(state, attribute, action)
+        low, high = _range(device, attribute)
+        return Order(command, {attribute: _whole(min(high, max(low, now + sign * _size(wanted))))})
+    if home.takes(device, "open") and home.takes(device, "close"):
+        return Order("open" if sign > 0 else "close")
+    return Cannot(f"cannot be turned {'up' if sign > 0 else 'down'}")
+
+
+def _now(state: Mapping[str, Any], attribute: str, action: str) -> float:
+    value = state.get(attribute)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if state.get("on") is False:
+        return 0.0
+    return 100.0 if action == "lower" and attribute == "brightness_pct" else 50.0
+
+
+def _size(wanted: Frame) -> float:
+    if wanted.value is not None:
+        return wanted.value.number
+    words = set(wanted.words)
+    if words & {"bit", "little", "slightly", "touch", "somewhat"}:
+        return _STEPS["small"]
+    if words & {"lot", "much", "way"}:
+        return _STEPS["large"]
+    return _STEPS["usual"]
+
+
+def _range(device: Device, attribute: str) -> tuple[float, float]:
+    for table in ("levels", "ranges"):
+        found = device.config.get(table)
+        bounds = found.get(attribute) if isinstance(found, Mapping) else None
+        if isinstance(bounds, Mapping):
+            return float(bounds.get("min") or 0), float(bounds.get("max") or 100)
+        if isinstance(bounds, list | tuple) and len(bounds) == 2:
+            return float(bounds[0]), float(bounds[1])
+    return 0.0, 100.0
+
+
+def _whole(value: float) -> float:
+    return int(value) if value == int(value) else round(value, 1)
+
+

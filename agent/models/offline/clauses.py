@@ -1,0 +1,72 @@
+"""A sentence as the clauses that each ask for one thing: "lock the door and turn off the lamp" are two."""
+
+from collections.abc import Iterable, Sequence
+
+from agent.models.offline.frames import Frame, frame
+from homeguard.model import Device
+
+_HARD = frozenset((".", ";", "?", "!"))
+_SOFT = frozenset((",", "and", "then", "but", "also", "plus", "while"))
+
+
+def clauses(words: Sequence[str], devices: Sequence[Device], places: Iterable[str] = ()) -> list[list[str]]:
+    """The clauses of `words.tokens(...)`, in order. A list of names stays in its clause."""
+    places = tuple(places)
+    out: list[list[str]] = []
+    for sentence in _sentences(words):
+        segments = _segments(sentence)
+        current: list[str] = []
+        for joint, segment in segments:
+            if current and _own(segment, devices, places) and _acts(frame(current, devices, places)):
+                out.append(current)
+                current = list(segment)
+            elif current:
+                current = [*current, *joint, *segment]
+            else:
+                current = list(segment)
+        if current:
+            out.append(current)
+    return out
+
+
+def _sentences(words: Sequence[str]) -> list[list[str]]:
+    out: list[list[str]] = [[]]
+    for word in words:
+        if word in _HARD:
+            if word == "?" and out[-1]:
+                out[-1].append("?")
+            out.append([])
+        else:
+            out[-1].append(word)
+    return [s for s in out if any(w not in _HARD for w in s)]
+
+
+def _segments(words: Sequence[str]) -> list[tuple[list[str], list[str]]]:
+    out: list[tuple[list[str], list[str]]] = []
+    joint: list[str] = []
+    part: list[str] = []
+    for word in words:
+        if word in _SOFT:
+            if part:
+                out.append((joint, part))
+                joint, part = [], []
+            joint = [*joint, word]
+        else:
+            part.append(word)
+    if part:
+        out.append((joint, part))
+    elif out and joint:
+        pass
+    return out
+
+
+def _own(segment: Sequence[str], devices: Sequence[Device], places: Iterable[str]) -> bool:
+    """Whether a segment asks for something by itself."""
+    text = " ".join(segment)
+    if any(text.startswith(k) for k in ("leave ", "keep ", "not ", "dont ", "do not ", "just ", "instead", "if ")):
+        return True
+    return _acts(frame(segment, devices, places))
+
+
+def _acts(found: Frame) -> bool:
+    return bool(found.actions) or found.question or found.negated or found.words[:1] in (("leave",), ("keep",))

@@ -1,0 +1,106 @@
+"""A sentence as plain words: folded, contractions opened, spoken numbers as digits, punctuation as words of its own."""
+
+import re
+import unicodedata
+from typing import Final
+
+PUNCTUATION: Final = frozenset((",", ";", ".", "?", "!", ":"))
+_OPENED: Final = {
+    "what's": "what is", "whats": "what is", "where's": "where is", "who's": "who is", "how's": "how is",
+    "when's": "when is", "that's": "that is", "there's": "there is", "it's": "it is", "i'm": "i am", "im": "i am",
+    "i'd": "i would", "i'll": "i will", "i've": "i have", "let's": "lets", "don't": "dont", "doesn't": "does not",
+    "didn't": "did not", "isn't": "is not", "aren't": "are not", "wasn't": "was not", "weren't": "were not",
+    "can't": "cannot", "won't": "will not", "shouldn't": "should not", "wouldn't": "would not", "haven't": "have not",
+    "hasn't": "has not", "couldn't": "could not", "we're": "we are", "you're": "you are", "they're": "they are",
+    "gonna": "going to", "wanna": "want to", "gotta": "have to", "lemme": "let me", "gimme": "give me",
+    "pls": "please", "plz": "please", "thx": "thanks", "u": "you", "colour": "color", "tonite": "tonight",
+    "isnt": "is not", "arent": "are not", "doesnt": "does not", "didnt": "did not", "wont": "will not",
+    "cant": "cannot", "pct": "percent", "temp": "temperature", "temps": "temperatures", "celcius": "celsius",
+    "centigrade": "celsius", "aircon": "ac", "telly": "tv", "mins": "minutes", "min": "minutes", "hrs": "hours",
+    "hr": "hour", "secs": "seconds", "lightning": "lighting", "everybody": "everyone", "nvm": "nevermind",
+}  # fmt: skip
+_UNITS: Final = {
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
+    "seventeen": 17, "eighteen": 18, "nineteen": 19,
+}  # fmt: skip
+_TENS: Final = {
+    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+}  # fmt: skip
+_ORDINALS: Final = {"first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th"}
+_TOKEN: Final = re.compile(
+    r"\d{1,2}:\d\d|\d+(?:\.\d+)?(?:st|nd|rd|th)(?![a-z])|\d+/\d+|-?\d+(?:\.\d+)?(?![a-z0-9])|[a-z0-9]+(?:\.[a-z0-9]+)*|[,;.?!:]"
+)
+#: Longer texts are cut: a request is a few sentences.
+MAX_CHARACTERS: Final = 2000
+
+
+def tokens(text: str) -> list[str]:
+    """The words and marks of a text, in order; at most the first `MAX_CHARACTERS` characters count."""
+    folded = text[:MAX_CHARACTERS].lower()
+    for sign, word in (("°", " degrees "), ("º", " degrees "), ("%", " percent "), ("½", " 0.5 "), ("&", " and ")):
+        folded = folded.replace(sign, word)
+    folded = folded.replace("’", "'").replace("‘", "'").replace("_", " ").replace("–", "-").replace("—", " , ")
+    folded = unicodedata.normalize("NFKD", folded).encode("ascii", "ignore").decode()
+    folded = " ".join(_open(chunk) for chunk in folded.split())
+    folded = re.sub(r"(?<=[a-z])-(?=[a-z0-9])", " ", folded)
+    folded = re.sub(r"(\d)\s*(am|pm|a\.m\.|p\.m\.)(?![a-z])", lambda m: f"{m[1]} {m[2][0]}m", folded)
+    folded = re.sub(r"(?<=\d)(f|c|k)(?![a-z0-9])", r" \1", folded)
+    return _numbers(_TOKEN.findall(folded))
+
+
+def _open(chunk: str) -> str:
+    core = chunk.rstrip(",;.?!:")
+    tail = chunk[len(core) :]
+    if core in _OPENED:
+        return _OPENED[core] + tail
+    if core.endswith("'s"):
+        core = core[:-2]
+    return core.replace("'", "") + tail
+
+
+def _numbers(words: list[str]) -> list[str]:
+    out: list[str] = []
+    at = 0
+    while at < len(words):
+        value, used = _number_at(words, at)
+        if used:
+            out.append(value)
+            at += used
+        else:
+            out.append(_ORDINALS.get(words[at], words[at]))
+            at += 1
+    return out
+
+
+def _number_at(words: list[str], at: int) -> tuple[str, int]:
+    """The spoken number that begins here and how many words it takes (0: none)."""
+    word = words[at]
+    total, used = 0, 0
+    if word in _TENS:
+        total, used = _TENS[word], 1
+        if at + 1 < len(words) and 0 < _UNITS.get(words[at + 1], 99) < 10:
+            total, used = total + _UNITS[words[at + 1]], 2
+    elif word in _UNITS:
+        total, used = _UNITS[word], 1
+    elif word in ("a", "one") and at + 1 < len(words) and words[at + 1] == "hundred":
+        total, used = 1, 1
+    else:
+        return "", 0
+    if at + used < len(words) and words[at + used] == "hundred":
+        total, used = total * 100, used + 1
+        rest, more = _number_at(words, at + used + 1) if at + used + 1 < len(words) else ("", 0)
+        if more and words[at + used] == "and":
+            total, used = total + int(float(rest)), used + 1 + more
+    text = str(total)
+    if at + used + 1 < len(words) and words[at + used] == "point" and words[at + used + 1] in _UNITS:
+        text, used = f"{text}.{_UNITS[words[at + used + 1]]}", used + 2
+    return text, used
+
+
+def is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return word not in ("nan", "inf", "infinity")

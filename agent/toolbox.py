@@ -1,0 +1,119 @@
+"""The tools of the five MCP servers, called as a client: the only way in which the agent acts."""
+
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from mcp import Client
+from mcp.server import MCPServer
+from mcp.types import CallToolResult, ElicitRequest, ElicitRequestURLParams, ElicitResult, InputRequiredResult
+
+from agent.models.protocol import ToolCall, ToolResult, ToolSpec
+from homeguard.model import Principal
+
+log = logging.getLogger("homeguard.agent")
+
+#: Makes a principal the caller of whatever is called inside it (`mcp_servers.identity`).
+ActingAs = Callable[[Principal], AbstractContextManager[None]]
+CALL_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """What came of a call; `confirmation_id` is set when a person must press a card first."""
+
+    result: ToolResult
+    confirmation_id: str = ""
+
+
+async def _declines(context: object, params: object) -> ElicitResult:
+    """Declares that URLs can be shown. It is never asked: the graph shows the card and waits for the press."""
+    return ElicitResult(action="cancel")
+
+
+class Toolbox:
+    """Open sessions to the servers by name. One principal a call, by contextvar: the sessions are shared."""
+
+    def __init__(self, clients: Mapping[str, Client], acting_as: ActingAs, specs: tuple[ToolSpec, ...]) -> None:
+        self._clients = clients
+        self._acting_as = acting_as
+        self.specs = specs
+        self._server_of = {spec.name: spec.server for spec in specs}
+
+    def server_of(self, tool: str) -> str:
+        """The server that has this tool, `""` when none has."""
+        return self._server_of.get(tool, "")
+
+    async def call(self, principal: Principal, call: ToolCall) -> Called:
+        """Make one call as this principal; every failure comes back as a result with a sentence."""
+        server = self.server_of(call.name)
+        if not server:
+            return Called(result=_failed(call, f"there is no tool '{call.name[:80]}'"))
+        try:
+            with self._acting_as(principal):
+                reply = await self._clients[server].session.call_tool(
+                    call.name,
+                    dict(call.arguments),
+                    allow_input_required=True,
+                    read_timeout_seconds=CALL_TIMEOUT_S,
+                )
+        except Exception as error:
+            log.exception("tool %s", call.name)
+            return Called(result=_failed(call, f"the tool did not answer ({type(error).__name__})"))
+        if isinstance(reply, InputRequiredResult):
+            return _asked(call, reply)
+        return Called(result=_read(call, reply))
+
+
+def _failed(call: ToolCall, sentence: str) -> ToolResult:
+    return ToolResult(call_id=call.id, name=call.name, status="error", error=sentence)
+
+
+def _asked(call: ToolCall, reply: InputRequiredResult) -> Called:
+    for request in (reply.input_requests or {}).values():
+        if isinstance(request, ElicitRequest) and isinstance(request.params, ElicitRequestURLParams):
+            params = request.params
+            output = {"confirmation_id": params.elicitation_id, "text": params.message, "url": params.url}
+            result = ToolResult(call_id=call.id, name=call.name, status="asked", output=output)
+            return Called(result=result, confirmation_id=params.elicitation_id)
+    return Called(result=_failed(call, "the tool asked for something that HomeGuard does not answer"))
+
+
+def _read(call: ToolCall, reply: CallToolResult) -> ToolResult:
+    text = "\n".join(block.text for block in reply.content if block.type == "text")
+    if reply.is_error:
+        return _failed(call, text or "the tool failed")
+    output = reply.structured_content if isinstance(reply.structured_content, dict) else {"result": text}
+    if output.get("outcome") == "refused":
+        return ToolResult(
+            call_id=call.id, name=call.name, status="refused", output=output, error=output.get("reason", "")
+        )
+    return ToolResult(call_id=call.id, name=call.name, status="ok", output=output)
+
+
+@asynccontextmanager
+async def open_toolbox(
+    servers: Mapping[str, MCPServer], acting_as: ActingAs, lister: Principal
+) -> AsyncIterator[Toolbox]:
+    """Sessions to in-process servers; `lister` is who lists the tools (any principal may)."""
+    async with AsyncExitStack() as stack:
+        clients: dict[str, Client] = {}
+        specs: list[ToolSpec] = []
+        for name, server in servers.items():
+            client = await stack.enter_async_context(Client(server, elicitation_callback=_declines))
+            clients[name] = client
+            with acting_as(lister):
+                listed = await client.session.list_tools()
+            specs += [
+                ToolSpec(server=name, name=t.name, description=t.description or "", input_schema=t.input_schema)
+                for t in listed.tools
+            ]
+        yield Toolbox(clients, acting_as, tuple(specs))
+
+
+def commands_in(output: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The command outcomes that a tool's output reports: its own, or those of its `results`."""
+    rows = output.get("results") if isinstance(output.get("results"), list) else [output]
+    return [dict(row) for row in rows if isinstance(row, Mapping) and row.get("command_id") and row.get("outcome")]

@@ -1,0 +1,173 @@
+"""Who may pass: the caller of a request or a socket, from its headers; scopes; how often."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from api.deps import ApiDeps, deps_of
+from homeguard.clock import Clock
+from homeguard.errors import NotAllowed, NotSignedIn, RateLimited
+from homeguard.identity.limits import TokenBuckets
+from homeguard.model import Principal, Scope
+
+COOKIE: Final = "homeguard_session"
+_SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks, and how they showed it. `token` is kept for streams of clients, which are asked again."""
+
+    principal: Principal
+    by: Literal["bearer", "cookie", "ticket"]
+    token: str = ""
+
+
+async def authenticate(connection: HTTPConnection, deps: ApiDeps) -> Caller:
+    """The caller by bearer token, by one-time `?ticket=` (WebSockets only), or by the session cookie.
+
+    A cookie is only believed for reading, or when the page that sends it is ours (`Origin`).
+
+    Raises:
+        NotSignedIn: nothing that holds was shown.
+        NotAllowed: a foreign page is asking.
+        NotFound: `X-Home-Id` names no home of the caller.
+    """
+    is_socket = connection.scope["type"] == "websocket"
+    home_id = connection.headers.get("x-home-id", "")[:200]
+    if is_socket and not is_same_origin(connection, deps, absent=True):
+        raise NotAllowed("this page may not open a stream here", code="FOREIGN_ORIGIN")
+    shown = connection.headers.getlist("authorization")
+    if shown:
+        scheme, _, token = shown[0].partition(" ")
+        if len(shown) != 1 or scheme.lower() != "bearer":
+            raise NotSignedIn("show the token as: Authorization: Bearer ...")
+        token = token.strip()
+        return Caller(principal=await deps.identity.principal(token, home_id=home_id), by="bearer", token=token)
+    ticket = connection.query_params.get("ticket") if is_socket else None
+    if ticket is not None:
+        return Caller(principal=deps.identity.redeem_ticket(ticket), by="ticket")
+    cookie = connection.cookies.get(COOKIE)
+    if not cookie:
+        raise NotSignedIn("sign in first")
+    principal = await deps.identity.principal(cookie, home_id=home_id)
+    changes = is_socket or connection.scope["method"] not in _SAFE
+    if changes and not is_same_origin(connection, deps, absent=False):
+        raise NotAllowed("this page may not do that here", code="FOREIGN_ORIGIN")
+    return Caller(principal=principal, by="cookie", token=cookie)
+
+
+async def still_holds(caller: Caller, deps: ApiDeps) -> bool:
+    """May a stream that was opened by this caller go on?"""
+    if caller.principal.caller == "client" and caller.token:
+        try:
+            await deps.identity.principal(caller.token)
+        except NotSignedIn:
+            return False
+        return True
+    return await deps.identity.is_signed_in(caller.principal)
+
+
+def is_same_origin(connection: HTTPConnection, deps: ApiDeps, *, absent: bool) -> bool:
+    """Does the request come from a page of ours? `absent` is the answer when no `Origin` is sent."""
+    origin = connection.headers.get("origin")
+    if origin is None:
+        return absent
+    try:
+        place = urlsplit(origin).netloc.lower()
+    except ValueError:
+        return False
+    ours = {connection.headers.get("host", "").lower(), urlsplit(deps.settings.base_url).netloc.lower()}
+    return bool(place) and place in ours
+
+
+class Limits:
+    """Requests a minute: for one person over everything, for one person at one endpoint, for one place without a
+    person (RES-12..18)."""
+
+    _ENDPOINTS: Final[Mapping[str, int]] = {
+        "POST /api/v1/devices/{device_id}/command": 10,
+        "POST /api/v1/ai/chat": 20,
+        "POST /api/v1/ai/chat/stream": 20,
+        "GET /api/v1/events": 60,
+        "GET /api/v1/events/stream": 5,
+        "WS /api/v1/events/stream": 5,
+    }
+
+    def __init__(self, clock: Clock, *, on: bool) -> None:
+        self._on = on
+        self._person = TokenBuckets(clock, per_minute=100, burst=100 + 20)
+        self._place = TokenBuckets(clock, per_minute=100, burst=100 + 20)
+        self._endpoints = {n: TokenBuckets(clock, per_minute=n, burst=n) for n in set(self._ENDPOINTS.values())}
+
+    def check_place(self, remote: str) -> None:
+        """Raises RateLimited."""
+        if self._on:
+            _refuse(self._place.take(remote))
+
+    def check_person(self, principal: Principal, endpoint: str) -> None:
+        """`endpoint` is `METHOD /path/template`. Raises RateLimited."""
+        if not self._on:
+            return
+        _refuse(self._person.take(principal.user_id))
+        limit = self._ENDPOINTS.get(endpoint)
+        if limit is not None:
+            # The chat's two forms share one allowance, as do the two forms of the stream.
+            place = endpoint.partition(" ")[2].removesuffix("/stream" if "/ai/" in endpoint else "")
+            _refuse(self._endpoints[limit].take(f"{principal.user_id} {place}"))
+
+
+def _refuse(wait_s: float) -> None:
+    if wait_s:
+        raise RateLimited("too many requests: wait a moment", retry_after_s=math.ceil(wait_s))
+
+
+def remote_of(connection: HTTPConnection) -> str:
+    return connection.client.host if connection.client else ""
+
+
+def caller_of(connection: HTTPConnection) -> Caller:
+    """The caller that the route found before its body was read."""
+    caller = connection.scope["state"]["caller"]
+    assert isinstance(caller, Caller)
+    return caller
+
+
+def signed_in(connection: HTTPConnection) -> Principal:
+    return caller_of(connection).principal
+
+
+def require(principal: Principal, scope: Scope) -> Principal:
+    """Raises NotAllowed: the caller lacks the scope."""
+    if scope not in principal.scopes:
+        raise NotAllowed(
+            "a guest may look and not touch" if principal.role == "guest" else f"this token lacks the scope {scope}",
+            scope=scope,
+        )
+    return principal
+
+
+def _reader(connection: HTTPConnection) -> Principal:
+    return require(signed_in(connection), "read")
+
+
+def _controller(connection: HTTPConnection) -> Principal:
+    return require(signed_in(connection), "control")
+
+
+#: A signed-in person or client, whatever they may do.
+SignedIn = Annotated[Principal, Depends(signed_in)]
+#: One who may read this home.
+Reader = Annotated[Principal, Depends(_reader)]
+#: One who may act in this home; the gate still judges every act.
+Controller = Annotated[Principal, Depends(_controller)]
+
+__all__ = [
+    "COOKIE", "Caller", "Controller", "Limits", "Reader", "SignedIn", "authenticate", "caller_of", "deps_of",
+    "is_same_origin", "remote_of", "require", "signed_in", "still_holds",
+]  # fmt: skip

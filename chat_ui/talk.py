@@ -1,0 +1,330 @@
+"""One open chat: its conversation, the cards it shows, and the live stream of the home that it follows."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import chainlit as cl
+from chainlit.context import context, local_steps
+
+from chat_ui import cards, words
+from chat_ui.rest import Rest, RestProblem, SignedOut
+from chat_ui.sockets import leave
+from chat_ui.threads import NAME
+from chat_ui.turn import TurnView
+
+Json = dict[str, Any]
+log = logging.getLogger("homeguard.chat")
+
+_RETRY_S: Final = (0.5, 1, 2, 4, 8, 15)
+_STATUS_EVERY_S: Final = 2.0
+#: A continuation that the live stream did not bring by then is read from the history.
+_CONTINUATION_S: Final = 8.0
+_REMEMBERED: Final = 500
+
+
+class Talk:
+    """What one browser tab sees. `token` is the session cookie of the person in front of it."""
+
+    def __init__(self, rest: Rest, session: Any) -> None:
+        self._rest = rest
+        self._session = session
+        self._token = str(session.token or "")
+        scope = (session.environ or {}).get("asgi.scope") or {}
+        self._session_id = str(scope.get("homeguard.session_id") or "")
+        self.thread_id: str | None = None
+        self._placed: dict[str, str] = {}  # card id -> id of the message that carries it
+        self._cards: dict[str, Json] = {}
+        self._turns: set[str] = set()  # turns whose continuation belongs on this page
+        self._said: dict[tuple[str, str], None] = {}  # (turn, text) already on the page
+        self._alerts: dict[str, None] = {}
+        self._running: str | None = None
+        self._held: list[Json] = []  # continuations that arrived while a turn was being shown
+        self._raised: list[Json] = []  # cards of the turn being shown: they come below its words
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._status_at = -_STATUS_EVERY_S
+        self._name = ""
+
+    # -- beginning and end ---------------------------------------------------------------------------------------
+
+    def follow(self) -> None:
+        """Starts following the home. Call inside the chat's context; it ends with `stop`."""
+        self._spawn(self._follow())
+
+    def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    async def greet(self) -> None:
+        """The first screen: how the home is, and every question that is still open."""
+        with contextlib.suppress(RestProblem):
+            me = await self._rest.me(self._token)
+            self._name = str(me.get("name") or "").split(" ")[0]
+        await self._show_status()
+        await self.show_open_cards()
+
+    def resumed(self, thread: Mapping[str, Any]) -> None:
+        """A past conversation is on the page again: its cards are known, its continuations belong here."""
+        self.thread_id = str(thread["id"])
+        for element in thread.get("elements") or []:
+            card_id = str((element.get("props") or {}).get("id") or "")
+            self._placed[card_id] = str(element.get("forId"))
+            self._cards[card_id] = {"id": card_id, "state": element["props"].get("state")}
+        self._spawn(self._after_resume(thread))
+
+    async def _after_resume(self, thread: Mapping[str, Any]) -> None:
+        for step in thread.get("steps") or []:
+            if step.get("type") == "assistant_message":
+                self._remember(str(thread["id"]), str(step.get("output") or ""))
+        # The page replaces its messages when the thread arrives: what is sent before that vanishes.
+        await asyncio.sleep(0.4)
+        await self._tell_page({"thread": self.thread_id})
+        await self.show_open_cards()
+
+    async def returned(self) -> None:
+        """The socket is back: cards and status may have changed meanwhile."""
+        for card_id in list(self._placed):
+            await self._refresh(card_id)
+        await self.show_open_cards()
+
+    # -- a turn --------------------------------------------------------------------------------------------------
+
+    async def say(self, text: str) -> None:
+        """Sends what the person wrote and shows the turn as it happens."""
+        view, turn_id = TurnView(), ""
+        problem = ""
+        try:
+            async for name, data in self._rest.turn(self._token, text, self.thread_id):
+                if name == "turn":
+                    turn_id = str(data.get("turn_id") or "")
+                    self._running = turn_id
+                    self._turns.add(turn_id)
+                    await self._adopt(str(data.get("thread_id") or ""), text)
+                elif name == "confirmation":
+                    self._raised.append(data.get("confirmation") or data)
+                elif name == "error":
+                    problem = str((data.get("error") or {}).get("message") or "That did not work.")
+                else:
+                    await _show_event(view, name, data)
+        except SignedOut:
+            await self._signed_out()
+            return
+        except RestProblem as error:
+            problem = error.sentence
+        finally:
+            self._running = None
+            await view.end()
+        self._remember(turn_id, view.text)
+        if problem:
+            await cl.ErrorMessage(content=problem, author=NAME).send()
+        raised, self._raised = self._raised, []
+        for card in raised:
+            await self._show(card)
+        held, self._held = self._held, []
+        for data in held:
+            await self._continue(data)
+
+    async def _adopt(self, thread_id: str, text: str) -> None:
+        """The conversation has an id: the page's address carries it from now on, so a reload comes back to it."""
+        if not thread_id or thread_id == self.thread_id:
+            return
+        self.thread_id = thread_id
+        self._session.thread_id = thread_id
+        await context.emitter.emit("first_interaction", {"interaction": text, "thread_id": thread_id})
+        await self._tell_page({"thread": thread_id})
+
+    # -- cards ---------------------------------------------------------------------------------------------------
+
+    async def show_open_cards(self) -> None:
+        try:
+            for card in await self._rest.cards(self._token):
+                await self._show(card)
+        except SignedOut:
+            await self._signed_out()
+        except RestProblem as problem:
+            log.warning("open questions could not be read: %s", problem)
+
+    async def decide(self, card_id: str, *, approve: bool, pin: str | None) -> None:
+        """Sends the press. The card then says what came of it; a wrong PIN leaves it open."""
+        try:
+            card = await self._rest.answer(self._token, card_id, approve=approve, pin=pin)
+        except SignedOut:
+            await self._signed_out()
+            return
+        except RestProblem as problem:
+            await self._refresh(card_id, problem="" if problem.status == 409 else problem.sentence)
+            return
+        card = card.get("confirmation") or card
+        await self._show(card)
+        turn_id = str(card.get("turn_id") or self._cards.get(card_id, {}).get("turn_id") or "")
+        if turn_id:
+            self._turns.add(turn_id)
+            self._spawn(self._catch_up(after_s=_CONTINUATION_S, turn_id=turn_id))
+
+    async def _refresh(self, card_id: str, *, problem: str = "") -> None:
+        try:
+            card = await self._rest.card(self._token, card_id)
+        except RestProblem as error:
+            card = {**self._cards.get(card_id, {"id": card_id})}
+            problem = problem or error.sentence
+        await self._show(card.get("confirmation") or card, problem=problem)
+
+    async def _show(self, card: Json, *, problem: str = "") -> None:
+        """Puts a card on the page, or changes the one that is there already."""
+        card_id = str(card.get("id") or "")
+        if not card_id:
+            return
+        known = self._placed.get(card_id)
+        if known is None and card.get("state", "open") != "open":
+            return
+        self._cards[card_id] = card
+        if card.get("turn_id"):
+            self._turns.add(str(card["turn_id"]))
+        message_id = self._placed.setdefault(card_id, cards.message_id(card_id))
+        element = cl.CustomElement(
+            id=cards.element_id(card_id),
+            name="ConfirmCard",
+            display="inline",
+            for_id=message_id,
+            props=cards.card_props(card, datetime.now(UTC), problem=problem),
+        )
+        if known is None:
+            await cl.Message(id=message_id, content="", author=NAME, elements=[element]).send()
+        else:
+            await element.update()
+
+    # -- what happens in the home --------------------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        # A task inherits the step it was started in; what it sends stands on its own.
+        local_steps.set(None)
+        attempt = 0
+        while True:
+            try:
+                async for name, data in self._rest.live(self._token):
+                    attempt = 0
+                    await self._happened(name, data)
+            except SignedOut:
+                await self._signed_out()
+                return
+            except RestProblem as problem:
+                log.info("live stream of a chat: %s", problem)
+            except Exception:
+                log.exception("an event could not be shown")
+            await asyncio.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
+            attempt += 1
+            await self._catch_up()
+
+    async def _happened(self, name: str, data: Json) -> None:
+        if name == "confirmation":
+            card = data.get("confirmation") or data
+            if self._running is not None and str(card.get("id")) not in self._placed:
+                self._raised = [*self._raised, card][-20:]
+            else:
+                await self._show(card)
+        elif name == "alert":
+            await self._alert(data.get("alert") or data)
+        elif name == "agent_response":
+            await self._continue(data)
+        elif name == "session" and data.get("revoked") and str(data.get("session_id")) == self._session_id:
+            await self._signed_out()
+        elif name == "gap":
+            await self._catch_up()
+        elif name in ("device_event", "command", "mode") and not self._session.has_first_interaction:
+            await self._show_status()
+
+    async def _continue(self, data: Json) -> None:
+        """The rest of a turn that had waited for a card: once, and only where it belongs."""
+        turn_id, text = str(data.get("turn_id") or ""), str(data.get("message") or "")
+        ours = turn_id in self._turns or (self.thread_id is not None and data.get("thread_id") == self.thread_id)
+        if not text or not ours or (turn_id, text) in self._said:
+            return
+        if self._running is not None:
+            # The turn is still being streamed here: whether this is news shows when it has ended.
+            self._held = [*self._held, data][-20:]
+            return
+        self._remember(turn_id, text)
+        await cl.Message(content=text, author=NAME).send()
+
+    async def _catch_up(self, *, after_s: float = 0.0, turn_id: str | None = None) -> None:
+        """After a gap: cards as they are now, and answers that came while nobody listened."""
+        await asyncio.sleep(after_s)
+        try:
+            if turn_id is None:
+                for card_id, card in list(self._cards.items()):
+                    if card.get("state") == "open":
+                        await self._refresh(card_id)
+                await self.show_open_cards()
+            if self.thread_id is None or not self._turns:
+                return
+            for item in await self._rest.history(self._token, self.thread_id):
+                wanted = item.get("turn_id") == turn_id if turn_id else item.get("turn_id") in self._turns
+                if wanted and item.get("role") == "assistant" and not self._known(str(item.get("text") or "")):
+                    await self._continue({**item, "message": item.get("text")})
+        except RestProblem as problem:
+            log.info("a chat could not catch up: %s", problem)
+
+    async def _alert(self, alert: Json) -> None:
+        alert_id = str(alert.get("id") or "")
+        if not alert_id or alert_id in self._alerts:
+            return
+        self._alerts[alert_id] = None
+        _bound(self._alerts)
+        element = cl.CustomElement(name="AlertCard", display="inline", props=cards.alert_props(alert))
+        await cl.Message(content="", author="Alarm", elements=[element]).send()
+
+    async def _show_status(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._status_at < _STATUS_EVERY_S:
+            return
+        self._status_at = now
+        try:
+            status = words.home_status(await self._rest.devices(self._token))
+        except SignedOut:
+            await self._signed_out()
+            return
+        except RestProblem as problem:
+            status = words.HomeStatus(problem.sentence, "notice")
+        line = {"name": self._name, "text": status.text, "tone": status.tone, "details": list(status.details[:3])}
+        await self._tell_page({"status": line})
+
+    async def _signed_out(self) -> None:
+        await self._tell_page({"signed_out": True})
+        await leave(self._session)
+
+    async def _tell_page(self, what: Json) -> None:
+        await context.emitter.send_window_message({"homeguard": what})
+
+    # -- bookkeeping ---------------------------------------------------------------------------------------------
+
+    def _remember(self, turn_id: str, text: str) -> None:
+        if text:
+            self._said[turn_id, text] = None
+            _bound(self._said)
+
+    def _known(self, text: str) -> bool:
+        return any(said == text for _, said in self._said)
+
+    def _spawn(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _show_event(view: TurnView, name: str, data: Json) -> None:
+    if name == "token":
+        await view.token(str(data.get("text") or ""))
+    elif name == "tool_start":
+        await view.tool_start(data)
+    elif name == "tool_end":
+        await view.tool_end(data)
+    elif name == "answer":
+        await view.answer(str(data.get("text") or ""))
+
+
+def _bound(seen: dict[Any, None]) -> None:
+    while len(seen) > _REMEMBERED:
+        del seen[next(iter(seen))]

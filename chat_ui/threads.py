@@ -1,0 +1,190 @@
+"""Past conversations as Chainlit wants to see them: a view of the REST API's history. Nothing is stored here."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from chainlit.context import ChainlitContextException, context
+from chainlit.data.base import BaseDataLayer
+from chainlit.types import PageInfo, PaginatedResponse
+from chainlit.user import PersistedUser
+
+from chat_ui import cards, words
+from chat_ui.rest import TOKEN, Rest, RestProblem, identifier
+
+Json = dict[str, Any]
+NAME: Final = "HomeGuard"
+_CARDS_SHOWN: Final = 20
+_TEXT_LIMIT: Final = 4000
+
+
+class ConversationView(BaseDataLayer):  # type: ignore[misc]  # chainlit is not typed for us
+    """Reads go to REST with the visitor's own session; writes go nowhere, the agent keeps the conversation."""
+
+    def __init__(self, rest: Rest, on_close: Callable[[], Awaitable[None]]) -> None:
+        self._rest = rest
+        self._on_close = on_close
+
+    async def get_user(self, identifier: str) -> Any:
+        return PersistedUser(id=identifier, identifier=identifier, createdAt="1970-01-01T00:00:00Z")
+
+    async def create_user(self, user: Any) -> Any:
+        return await self.get_user(user.identifier)
+
+    async def list_threads(self, pagination: Any, filters: Any) -> Any:
+        page = await self._rest.threads(
+            _token(), limit=min(pagination.first, 100), search=filters.search, cursor=pagination.cursor
+        )
+        found = [_thread(item, filters.userId) for item in page.get("items") or []]
+        more = page.get("next_cursor")
+        start = found[0]["id"] if found else None
+        return PaginatedResponse(PageInfo(hasNextPage=bool(more), startCursor=start, endCursor=more), found)
+
+    async def get_thread_author(self, thread_id: str) -> str:
+        """The visitor, if the conversation is theirs; empty (which Chainlit answers with 404) if it is not."""
+        return identifier(_token()) if await self._items(thread_id) else ""
+
+    async def get_thread(self, thread_id: str) -> Json | None:
+        items = await self._items(thread_id)
+        if not items:
+            return None
+        token = _token()
+        steps, elements = await conversation(self._rest, token, thread_id, items)
+        who = identifier(token)
+        title = next((str(i.get("text", ""))[:80] for i in items if i.get("role") == "user"), "Conversation")
+        return {
+            "id": thread_id,
+            "createdAt": str(items[0].get("at") or ""),
+            "name": title,
+            "userId": who,
+            "userIdentifier": who,
+            "tags": [],
+            "metadata": {},
+            "steps": steps,
+            "elements": elements,
+        }
+
+    async def delete_thread(self, thread_id: str) -> None:
+        await self._rest.forget(_token(), thread_id)
+
+    async def _items(self, thread_id: str) -> list[Json]:
+        try:
+            return await self._rest.history(_token(), thread_id)
+        except RestProblem as problem:
+            if problem.status in (0, 401, 429) or problem.status >= 500:
+                raise
+            return []
+
+    async def close(self) -> None:
+        await self._on_close()
+
+    async def build_debug_url(self) -> str:
+        return ""
+
+    async def get_element(self, thread_id: str, element_id: str) -> None:
+        return None
+
+    async def get_favorite_steps(self, user_id: str) -> list[Json]:
+        return []
+
+    async def update_thread(self, thread_id: str, **_: Any) -> None: ...
+    async def create_step(self, step_dict: Any) -> None: ...
+    async def update_step(self, step_dict: Any) -> None: ...
+    async def delete_step(self, step_id: str) -> None: ...
+    async def create_element(self, element: Any) -> None: ...
+    async def delete_element(self, element_id: str, thread_id: str | None = None) -> None: ...
+    async def upsert_feedback(self, feedback: Any) -> str:
+        return ""
+
+    async def delete_feedback(self, feedback_id: str) -> bool:
+        return False
+
+
+async def conversation(rest: Rest, token: str, thread_id: str, items: list[Json]) -> tuple[list[Json], list[Json]]:
+    """The steps and card elements of a history, oldest first."""
+    steps: list[Json] = []
+    elements: list[Json] = []
+    wanted = [(str(c), str(i["id"])) for i in items for c in i.get("confirmations") or []][-_CARDS_SHOWN:]
+    for item in items:
+        steps += item_steps(item, thread_id)
+    for card_id, step_id in wanted:
+        try:
+            card = await rest.card(token, card_id)
+        except RestProblem:
+            continue
+        elements.append(card_element(card, thread_id, step_id))
+    return steps, elements
+
+
+def item_steps(item: Mapping[str, Any], thread_id: str) -> list[Json]:
+    """One message of a history: its tool calls first, then what was said."""
+    at, made = str(item.get("at") or ""), []
+    for n, call in enumerate(item.get("calls") or []):
+        status = str(call.get("outcome") or "ok")
+        arguments = call.get("arguments") or {}
+        made.append(
+            _step(f"{item['id']}-{n}", thread_id, at)
+            | {
+                "type": "tool",
+                "name": words.step_title(str(call.get("tool") or ""), arguments, status),
+                "input": json.dumps(arguments, indent=2, ensure_ascii=False)[:_TEXT_LIMIT],
+                "output": status,
+                "showInput": "json",
+                "isError": status in ("error", "failed"),
+                "metadata": {"icon": words.step_icon(str(call.get("tool") or ""))},
+            }
+        )
+    text, role = str(item.get("text") or ""), item.get("role")
+    if role in ("user", "assistant") and (text or item.get("confirmations")):
+        kind = "user_message" if role == "user" else "assistant_message"
+        made.append(_step(str(item["id"]), thread_id, at) | {"type": kind, "name": NAME, "output": text})
+    return made
+
+
+def card_element(card: Mapping[str, Any], thread_id: str, step_id: str) -> Json:
+    card_id = str(card.get("id"))
+    return {
+        "id": cards.element_id(card_id),
+        "threadId": thread_id,
+        "type": "custom",
+        "name": "ConfirmCard",
+        "display": "inline",
+        "forId": step_id,
+        "mime": "application/json",
+        "props": cards.card_props(card, datetime.now(UTC)),
+    }
+
+
+def _step(step_id: str, thread_id: str, at: str) -> Json:
+    return {
+        "id": step_id,
+        "threadId": thread_id,
+        "parentId": None,
+        "createdAt": at,
+        "start": at,
+        "end": at,
+        "input": "",
+        "output": "",
+        "streaming": False,
+        "isError": False,
+        "metadata": {},
+    }
+
+
+def _thread(item: Mapping[str, Any], user_id: str | None) -> Json:
+    at = str(item.get("updated_at") or item.get("created_at") or "")
+    title = str(item.get("title") or "Conversation")
+    return {
+        "id": str(item["id"]), "createdAt": at, "name": title, "userId": user_id, "steps": [], "metadata": {},
+    }  # fmt: skip
+
+
+def _token() -> str:
+    """The visitor's session: of the request that the door let in, else of the socket being served."""
+    if token := TOKEN.get():
+        return token
+    try:
+        return str(context.session.token or "")
+    except ChainlitContextException:
+        return ""  # outside of a chat there is no session, and so nobody to read for

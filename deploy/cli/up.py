@@ -1,0 +1,68 @@
+"""`homeguard up`: everything in one process, until a signal ends it."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+
+from deploy.cli.main import data_dir_option
+from homeguard.settings import Settings, load
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", help="address to listen on (default 127.0.0.1: this machine only)")
+    parser.add_argument("--port", type=int, help="port to listen on (default 8000)")
+    data_dir_option(parser)
+    demo = parser.add_mutually_exclusive_group()
+    demo.add_argument("--demo", dest="demo", action="store_true", default=None, help="with the demo homes")
+    demo.add_argument("--no-demo", dest="demo", action="store_false", default=None, help="without the demo homes")
+    parser.add_argument(
+        "--no-simulator", dest="simulator", action="store_false", default=None, help="devices do nothing by themselves"
+    )
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
+    parser.add_argument("--idle-exit-s", type=float, default=None, help=argparse.SUPPRESS)
+
+
+def run(options: argparse.Namespace) -> int:
+    flags = {k: getattr(options, k) for k in ("host", "port", "data_dir", "demo", "simulator", "log_level")}
+    settings = load(flags)
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=settings.log_level.upper(),
+        format='{"timestamp":"%(asctime)s","level":"%(levelname)s","service":"%(name)s","message":%(json)s}',
+    )
+    logging.getLogger().handlers[0].addFilter(_as_json)
+    for noisy in ("httpx2", "httpcore2", "mcp", "engineio", "socketio", "aiosqlite", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        import uvloop
+
+        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    except ImportError:
+        runner = asyncio.Runner()
+    with runner:
+        return runner.run(_serve(settings, options.idle_exit_s))
+
+
+def _as_json(record: logging.LogRecord) -> bool:
+    import json
+
+    record.json = json.dumps(record.getMessage())
+    return True
+
+
+async def _serve(settings: Settings, idle_exit_s: float | None) -> int:
+    from deploy.one_process import open_homeguard
+
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    with contextlib.suppress(asyncio.CancelledError):
+        async with open_homeguard(settings, stop=stop, idle_exit_s=idle_exit_s) as running:
+            for line in running.welcome():
+                print(line)
+            print(f"ready {settings.base_url}", flush=True)
+            await stop.wait()
+    return 0

@@ -1,0 +1,52 @@
+"""How our values lie in a column: times as microseconds since 1970 (UTC), structures as JSON text."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DECODER: Final = msgspec.json.Decoder()
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since 1970; exact. `at` is aware."""
+    span = at - _EPOCH
+    return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
+
+
+def micros_or_none(at: datetime | None) -> int | None:
+    return None if at is None else micros(at)
+
+
+def moment(value: int) -> datetime:
+    """The aware UTC time of `micros`."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def moment_or_none(value: int | None) -> datetime | None:
+    return None if value is None else moment(value)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=_plain)
+
+
+def json_text(value: object) -> str:
+    """The value as JSON. Mappings of any kind are objects, tuples are arrays."""
+    return _ENCODER.encode(value).decode()
+
+
+def json_value(text: str) -> Any:
+    return _DECODER.decode(text)
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys: the same value is the same text."""
+    return msgspec.json.encode(value, order="deterministic", enc_hook=_plain).decode()

@@ -1,0 +1,142 @@
+"""Events by device, by home and by type, in `events.db`."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import datetime
+from heapq import merge
+from typing import Any, Final
+
+import apsw
+import msgspec
+
+from homeguard.errors import InvalidInput
+from homeguard.model import Event, Metadata
+from homeguard.ports.events import Page
+from homeguard.stores.sqlite.columns import json_text, json_value, micros, moment
+from homeguard.stores.sqlite.database import Database
+
+_PUT: Final = (
+    "INSERT INTO events (home_id, event_id, event_type, at, received_at, device_id, user_id, payload,"
+    " firmware_version, signal_strength, is_simulated, source, trust, lane, cause, traceparent)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (home_id, event_id) DO NOTHING"
+)
+_SELECT: Final = (
+    "SELECT home_id, event_id, event_type, at, received_at, device_id, user_id, payload, firmware_version,"
+    " signal_strength, is_simulated, source, trust, lane, cause, traceparent FROM events "
+)
+_SPAN: Final = (
+    "AND at >= :start AND at < :end AND (at < :below OR (at = :below AND event_id < :below_id))"
+    " ORDER BY at DESC, event_id DESC LIMIT :limit"
+)
+_BY_TIME: Final = _SELECT + "WHERE home_id = :home " + _SPAN
+_BY_TYPE: Final = _SELECT + "WHERE home_id = :home AND event_type = :type " + _SPAN
+_BY_DEVICE: Final = _SELECT + "WHERE home_id = :home AND device_id = :device " + _SPAN
+_BY_DEVICE_AND_TYPE: Final = (
+    _SELECT  # noqa: S608 - literals
+    + "WHERE home_id = :home AND device_id = :device AND event_type IN (SELECT value FROM json_each(:types)) "
+    + _SPAN
+)
+_FOREVER: Final = 2**62
+
+
+class SqliteEvents:
+    """An `EventStore`. Events of equal `at` come by descending event id."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def append(self, events: Sequence[Event]) -> int:
+        rows = [_row(event) for event in events]
+
+        def append(c: apsw.Connection) -> int:
+            before = c.total_changes()
+            c.executemany(_PUT, rows).fetchall()
+            return c.total_changes() - before
+
+        return await self._database.write(append)
+
+    async def query(
+        self,
+        home_id: str,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        device_id: str = "",
+        event_types: Sequence[str] = (),
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        limit = min(max(limit, 1), 1000)
+        last = micros(end) if end is not None else _FOREVER
+        below, below_id = (last, "") if cursor is None else _behind(cursor)
+        given: dict[str, apsw.SQLiteValue] = {
+            "home": home_id, "device": device_id, "start": micros(start) if start is not None else -_FOREVER,
+            # The narrower of both ends, so that the index starts at the cursor.
+            "end": min(last, below + 1), "below": below, "below_id": below_id, "limit": limit + 1,
+            "types": json_text(tuple(event_types)),
+        }  # fmt: skip
+
+        def find(c: apsw.Connection) -> list[Any]:
+            if device_id:
+                sql = _BY_DEVICE_AND_TYPE if event_types else _BY_DEVICE
+                return c.execute(sql, given).fetchall()
+            if not event_types:
+                return c.execute(_BY_TIME, given).fetchall()
+            # One walk of the index a type, then merged: a walk over several would have to sort them all.
+            found: list[list[Any]] = [c.execute(_BY_TYPE, {**given, "type": t}).fetchall() for t in set(event_types)]
+            return list(merge(*found, key=lambda row: (row[3], row[1]), reverse=True))[: limit + 1]
+
+        rows = await self._database.read(find)
+        items = tuple(_event(row) for row in rows[:limit])
+        return Page(items=items, next_cursor=_cursor(items[-1]) if len(rows) > limit else None)
+
+    async def get(self, home_id: str, event_id: str) -> Event | None:
+        row = await self._database.row(_SELECT + "WHERE home_id = ? AND event_id = ?", (home_id, event_id))
+        return None if row is None else _event(row)
+
+    async def count(self, home_id: str) -> int:
+        (count,) = await self._database.row("SELECT count(*) FROM events WHERE home_id = ?", (home_id,))
+        return int(count)
+
+
+def _cursor(event: Event) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode((micros(event.at), event.event_id))).decode().rstrip("=")
+
+
+def _behind(cursor: str) -> tuple[int, str]:
+    """Where a page ended: (at, event_id).
+
+    Raises:
+        InvalidInput: the cursor is not one of ours.
+    """
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        at, event_id = msgspec.json.decode(text, type=tuple[int, str])
+    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
+        raise InvalidInput("the cursor is not one that a page gave", field="cursor") from error
+    if abs(at) >= _FOREVER:
+        raise InvalidInput("the cursor is not one that a page gave", field="cursor")
+    return at, event_id
+
+
+def _row(event: Event) -> tuple[apsw.SQLiteValue, ...]:
+    said = event.metadata
+    return (
+        event.home_id, event.event_id, event.event_type, micros(event.at), micros(event.received_at), event.device_id,
+        event.user_id, json_text(event.payload), said.firmware_version, said.signal_strength, int(said.is_simulated),
+        event.source, event.trust, event.lane, event.cause, event.traceparent,
+    )  # fmt: skip
+
+
+def _event(row: Any) -> Event:
+    (
+        home_id, event_id, event_type, at, received_at, device_id, user_id, payload, firmware, signal, simulated,
+        source, trust, lane, cause, traceparent,
+    ) = row  # fmt: skip
+    return Event(
+        home_id=home_id, event_id=event_id, event_type=event_type, at=moment(at), received_at=moment(received_at),
+        device_id=device_id, user_id=user_id, payload=json_value(payload),
+        metadata=Metadata(firmware_version=firmware, signal_strength=signal, is_simulated=bool(simulated)),
+        source=source, trust=trust, lane=lane, cause=cause, traceparent=traceparent,
+    )  # fmt: skip

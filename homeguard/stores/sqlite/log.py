@@ -1,0 +1,391 @@
+"""The log in files: appended by one thread in groups, read by each consumer group from memory or from the files."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from homeguard.clock import Clock
+from homeguard.errors import HomeGuardError, Overloaded, StartRefused, StoreUnavailable
+from homeguard.ports.log import NewRecord, Record
+from homeguard.stores.sqlite.appender import SEGMENT_SIZE, Append, Appender, Written, sync_directory
+from homeguard.stores.sqlite.columns import micros, moment
+from homeguard.stores.sqlite.offsets import check_group, load_offsets, save_offsets
+from homeguard.stores.sqlite.segments import (
+    Place,
+    Scan,
+    Segment,
+    encode,
+    first_since,
+    locate,
+    read_from,
+    scan,
+    segment_path,
+    segments_in,
+)
+
+#: What may wait for the disk.
+WAITING_BYTES: Final = 64 * 1024 * 1024
+#: What is kept in memory for groups that keep up.
+TAIL_RECORDS: Final = 20_000
+TAIL_BYTES: Final = 16 * 1024 * 1024
+READ_CHUNK: Final = 1024 * 1024
+FLUSH_EVERY_S: Final = 1.0
+ANSWER_LIMIT_S: Final = 60.0
+
+_logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def open_log(directory: Path, clock: Clock, *, segment_size: int = SEGMENT_SIZE) -> AsyncIterator["SegmentLog"]:
+    """Open the log of a folder, made when it is not there. What a crash left half written at its end is cut off.
+
+    Raises:
+        StartRefused: a record that a group has yet to read is damaged, or a file is missing between two others.
+    """
+    log = SegmentLog(directory, clock)
+    try:
+        await asyncio.to_thread(log._open, asyncio.get_running_loop(), segment_size)
+    except OSError as error:
+        raise StartRefused(f"the log in {directory} cannot be opened: {error.strerror}") from error
+    flushing = asyncio.create_task(log._flush_regularly(), name="log-offsets")
+    try:
+        yield log
+    finally:
+        flushing.cancel()
+        await asyncio.gather(flushing, return_exceptions=True)
+        await log._close()
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """A consumer group: `position` is read next, `delivered` is behind the last record handed out."""
+
+    position: int
+    committed: int
+    delivered: int
+    place: Place | None = None
+    #: One reader at a time moves the position.
+    moving: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def settle(self) -> bool:
+        """When nothing that was handed out is open, what was passed over is done too; True when that moved it."""
+        if self.committed < self.delivered or self.committed >= self.position:
+            return False
+        self.committed = self.position
+        return True
+
+
+class SegmentLog:
+    """A `Log` of one partition. `open_log` makes one. A group always reads the same topics."""
+
+    def __init__(self, directory: Path, clock: Clock) -> None:
+        self._directory = directory
+        self._clock = clock
+        self._segments: list[Segment] = []
+        self._appender: Appender | None = None
+        self._end = 0
+        self._tail: list[Record] = []
+        self._tail_bytes = 0
+        self._groups: dict[str, _Group] = {}
+        self._moved: set[str] = set()
+        self._moved_any = asyncio.Event()
+        self._arrived = asyncio.Event()
+        self._waiting_bytes = 0
+        self._last_at = 0
+        self._closed = False
+
+    # --- appending
+
+    async def append(self, records: Sequence[NewRecord]) -> None:
+        """As the port says. Also raises PayloadTooLarge when a record is larger than 8 MiB."""
+        if not records:
+            return
+        # Times never step back in the log, so that `seek` can search.
+        at = max(self._last_at, micros(self._clock.now()))
+        data = encode(records, at)
+        if self._closed or self._appender is None:
+            raise StoreUnavailable("the log is closed")
+        if self._waiting_bytes and self._waiting_bytes + len(data) > WAITING_BYTES:
+            raise Overloaded("too much waits for the log's disk", retry_after_s=1)
+        job = Append(tuple(records), data, at, asyncio.get_running_loop().create_future())
+        self._appender.submit(job)
+        self._last_at = at
+        self._waiting_bytes += len(data)
+        try:
+            async with asyncio.timeout(ANSWER_LIMIT_S):
+                await job.future
+        except TimeoutError as error:
+            raise StoreUnavailable(f"the log's disk did not answer within {ANSWER_LIMIT_S:g} s") from error
+
+    def _acknowledge(self, written: Written) -> None:
+        """A group is on disk (or failed): let it be read, answer its callers, wake the readers."""
+        if written.begun is not None:
+            self._segments.append(written.begun)
+        offset = written.first
+        for job in written.group:
+            self._waiting_bytes -= len(job.data)
+            if written.error is None:
+                at = moment(job.appended_at)
+                for new in job.records:
+                    self._tail.append(
+                        Record(
+                            topic=new.topic,
+                            partition=0,
+                            offset=offset,
+                            key=new.key,
+                            value=new.value,
+                            headers=new.headers,
+                            appended_at=at,
+                        )
+                    )
+                    offset += 1
+                self._tail_bytes += len(job.data)
+            if not job.future.done():
+                if written.error is None:
+                    job.future.set_result(None)
+                else:
+                    job.future.set_exception(_again(written.error))
+        if written.error is None:
+            self._end = offset
+            self._shorten_tail()
+            self._arrived.set()
+            self._arrived = asyncio.Event()
+
+    def _shorten_tail(self) -> None:
+        while len(self._tail) > TAIL_RECORDS or self._tail_bytes > TAIL_BYTES:
+            dropped = max(1, len(self._tail) // 4)
+            self._tail_bytes = self._tail_bytes * (len(self._tail) - dropped) // len(self._tail)
+            del self._tail[:dropped]
+
+    # --- reading
+
+    async def read(self, group: str, topics: Sequence[str], *, limit: int, wait_s: float) -> list[Record]:
+        """As the port says. Raises InvalidInput when a group cannot be called so."""
+        reader, wanted = self._group(group), frozenset(topics)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + wait_s
+        while True:
+            if self._closed:
+                raise StoreUnavailable("the log is closed")
+            arrived = self._arrived
+            async with reader.moving:
+                found = await self._next(reader, wanted, max(1, limit))
+                if reader.settle():
+                    self._note_moved(group)
+            if found:
+                return found
+            try:
+                async with asyncio.timeout_at(until):
+                    await arrived.wait()
+            except TimeoutError:
+                return []
+
+    async def _next(self, reader: _Group, wanted: frozenset[str], limit: int) -> list[Record]:
+        """The next records of these topics that are there now; moves the reader over what it passes."""
+        while reader.position < self._end:
+            start = self._end - len(self._tail)
+            if reader.position >= start:
+                found = self._from_tail(reader, wanted, limit, reader.position - start)
+            else:
+                found = await asyncio.to_thread(self._from_files, reader, wanted, limit)
+            if found:
+                reader.delivered = found[-1].offset + 1
+                return found
+        return []
+
+    def _from_tail(self, reader: _Group, wanted: frozenset[str], limit: int, index: int) -> list[Record]:
+        found: list[Record] = []
+        tail, size = self._tail, len(self._tail)
+        while index < size and len(found) < limit:
+            record = tail[index]
+            if record.topic in wanted:
+                found.append(record)
+            index += 1
+        reader.position = self._end - size + index
+        reader.place = None
+        return found
+
+    def _from_files(self, reader: _Group, wanted: frozenset[str], limit: int) -> list[Record]:
+        place = self._place(reader)
+        chunk = min(READ_CHUNK, max(64 * 1024, limit * 1024))
+        found, after = read_from(place, end=self._end, wanted=wanted, limit=limit, chunk=chunk)
+        if after == place:
+            raise StoreUnavailable(f"the record at byte {place.position} of {place.segment.path} is cut off")
+        reader.position, reader.place = after.offset, after
+        return found
+
+    def _place(self, reader: _Group) -> Place:
+        """Where the reader's next record lies; found by a walk when it comes anew to the files."""
+        segment = next(s for s in reversed(self._segments) if s.first <= reader.position)
+        place = reader.place
+        if place is None or place.offset != reader.position or place.segment != segment:
+            place = locate(segment, reader.position)
+        return place
+
+    async def seek(self, group: str, at: datetime | None) -> None:
+        reader = self._group(group)
+        async with reader.moving:
+            first = self._segments[0].first
+            offset = first if at is None else await asyncio.to_thread(self._offset_since, micros(at))
+            reader.position = reader.committed = reader.delivered = offset
+            reader.place = None
+            self._note_moved(group)
+
+    def _offset_since(self, at: int) -> int:
+        """Times grow with offsets: the wanted record is in the last file that begins before, or begins the next."""
+        for segment in reversed(self._segments):
+            if (first := first_since(segment, 0)) is None:
+                continue
+            found = first_since(segment, at)
+            if found != first:
+                return min(self._end, self._following(segment) if found is None else found)
+        return self._segments[0].first
+
+    def _following(self, segment: Segment) -> int:
+        return next((s.first for s in self._segments if s.first > segment.first), self._end)
+
+    # --- groups
+
+    async def commit(self, group: str, records: Sequence[Record]) -> None:
+        if not records:
+            return
+        reader = self._group(group)
+        done = max(record.offset for record in records) + 1
+        if done > reader.committed:
+            reader.committed = done
+            reader.settle()
+            self._note_moved(group)
+
+    async def lag(self, group: str) -> int:
+        return self._end - self._group(group).committed
+
+    async def trim(self, older_than: datetime) -> int:
+        """Delete whole files whose records are all older and done for every known group; returns how many went."""
+        limit = micros(older_than)
+        done = min((group.committed for group in self._groups.values()), default=self._end)
+        count = 0
+        while len(self._segments) > 1:
+            following = self._segments[1]
+            starts_at = await asyncio.to_thread(_starts_at, following)
+            if following.first > done or starts_at is None or starts_at > limit:
+                break
+            # The name goes first from what readers see, then from the folder.
+            gone = self._segments.pop(0)
+            await asyncio.to_thread(self._delete, gone)
+            count += 1
+        return count
+
+    def _delete(self, segment: Segment) -> None:
+        try:
+            segment.path.unlink(missing_ok=True)
+            sync_directory(self._directory)
+        except OSError as error:
+            raise StoreUnavailable(f"{segment.path} cannot be deleted: {error.strerror}") from error
+
+    def _group(self, name: str) -> _Group:
+        if (group := self._groups.get(name)) is None:
+            check_group(name)
+            first = self._segments[0].first
+            group = self._groups[name] = _Group(first, first, first)
+            self._note_moved(name)
+        return group
+
+    def _note_moved(self, group: str) -> None:
+        self._moved.add(group)
+        self._moved_any.set()
+
+    async def _flush_regularly(self) -> None:
+        """Positions may be a second old after a crash: consumers are safe to run twice."""
+        while True:
+            await self._moved_any.wait()
+            try:
+                await self._flush()
+            except StoreUnavailable as error:
+                _logger.warning("%s", error.message)
+            await asyncio.sleep(FLUSH_EVERY_S)
+
+    async def _flush(self) -> None:
+        offsets = {name: self._groups[name].committed for name in self._moved}
+        self._moved.clear()
+        self._moved_any.clear()
+        try:
+            await asyncio.to_thread(save_offsets, self._directory / "groups", offsets)
+        except OSError as error:
+            self._moved.update(offsets)
+            self._moved_any.set()
+            raise StoreUnavailable(f"the positions of the log cannot be written: {error.strerror}") from error
+
+    # --- opening and closing
+
+    def _open(self, loop: asyncio.AbstractEventLoop, segment_size: int) -> None:
+        groups = self._directory / "groups"
+        groups.mkdir(parents=True, exist_ok=True)
+        offsets = load_offsets(groups)
+        self._segments = segments_in(self._directory) or [Segment(0, segment_path(self._directory, 0))]
+        self._segments[-1].path.touch(mode=0o600)
+        sync_directory(self._directory)
+        self._check_unread(min(offsets.values(), default=0))
+        last = self._segments[-1]
+        found = _mend(last)
+        self._end = last.first + found.count
+        self._last_at = found.last_at
+        first = self._segments[0].first
+        for name, offset in offsets.items():
+            offset = min(max(offset, first), self._end)
+            self._groups[name] = _Group(offset, offset, offset)
+
+        def tell(written: Written) -> None:
+            loop.call_soon_threadsafe(self._acknowledge, written)
+
+        self._appender = Appender(self._directory, last, self._end, found.good, tell, segment_size)
+        self._appender.start()
+
+    def _check_unread(self, committed: int) -> None:
+        """Every file but the last that a group has yet to read is whole; the others are checked when they are read."""
+        for segment, following in zip(self._segments, self._segments[1:], strict=False):
+            if following.first <= committed:
+                continue
+            found = scan(segment)
+            if found.good < found.size:
+                raise StartRefused(f"the log is damaged: the record at byte {found.good} of {segment.path}")
+            if segment.first + found.count != following.first:
+                raise StartRefused(f"the log lacks what lies between {segment.path} and {following.path}")
+
+    async def _close(self) -> None:
+        self._closed = True
+        if self._appender is not None:
+            await asyncio.to_thread(self._appender.close)
+        # What the thread told last is run before the readers are sent home.
+        await asyncio.sleep(0)
+        self._arrived.set()
+        if self._moved:
+            await self._flush()
+
+
+def _mend(segment: Segment) -> Scan:
+    """Cut off what a crash left behind the last whole append. It was never acknowledged."""
+    found = scan(segment)
+    if found.good < found.size:
+        _logger.warning("cut %d unfinished bytes off the end of %s", found.size - found.good, segment.path)
+        with segment.path.open("r+b") as file:
+            file.truncate(found.good)
+            os.fsync(file.fileno())
+    return found
+
+
+def _starts_at(segment: Segment) -> int | None:
+    """When the first record of a file was appended, in microseconds; None when it has none."""
+    return _first_time(segment)
+
+
+def _again(error: HomeGuardError) -> HomeGuardError:
+    """The same failure for another caller: an exception that is raised twice would mix their tracebacks."""
+    copy = type(error)(error.message)
+    copy.__cause__ = error.__cause__
+    return copy

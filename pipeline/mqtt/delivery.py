@@ -1,0 +1,82 @@
+"""One message as it was delivered, and the name that makes a redelivery the same message.
+
+A QoS 1 redelivery carries the packet id of the first delivery, so (session, round of packet ids, packet id, topic,
+payload) names a message: the same after a lost acknowledgement, another one when the device says the same thing again.
+The session changes when the broker has forgotten us (its packet ids start afresh); the round counts how often the
+16-bit packet ids have wrapped. Both are kept in a small file where there is one, so that a message that was taken and
+not acknowledged before a crash is recognised after it. QoS 0 messages are never redelivered: each is a new one.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from homeguard.ids import derived_id, new_id
+
+_HALF: Final = 32_768
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """`token` is the name described above; `mid` is 0 for QoS 0."""
+
+    topic: str
+    body: bytes
+    qos: int
+    mid: int
+    is_retained: bool
+    token: str
+
+
+class DeliveryNames:
+    """Hands out the tokens of one client's deliveries. Used from the network thread only."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._session, self._round = "", 0
+        self._last = 0
+        self._loose = 0
+        self._process = new_id()
+        if path is not None:
+            self._load(path)
+
+    def begin(self, *, session_present: bool) -> None:
+        """A connection was accepted; without a session at the broker, packet ids start afresh."""
+        if not session_present or not self._session:
+            self._session, self._round, self._last = new_id(), 0, 0
+            self._save()
+
+    def name(self, topic: str, body: bytes, qos: int, mid: int) -> str:
+        digest = hashlib.sha256(body).hexdigest()
+        if qos == 0:
+            self._loose += 1
+            return derived_id("mqtt", self._process, str(self._loose), topic, digest)
+        turn = self._round
+        if self._last and mid < self._last - _HALF:
+            self._round = turn = turn + 1
+            self._save()
+        elif self._last and mid > self._last + _HALF:
+            turn -= 1  # a redelivery from before the ids wrapped
+        if turn == self._round:
+            self._last = mid
+        return derived_id("mqtt", self._session, str(turn), str(mid), topic, digest)
+
+    def _load(self, path: Path) -> None:
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            self._session, self._round = str(kept["session"]), int(kept["round"])
+        except (OSError, ValueError, KeyError, TypeError):
+            self._session = ""
+
+    def _save(self) -> None:
+        if self._path is None:
+            return
+        beside = self._path.with_suffix(".new")
+        with beside.open("w", encoding="utf-8") as file:
+            json.dump({"session": self._session, "round": self._round}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(self._path)

@@ -1,0 +1,1 @@
+"""Zigbee2MQTT's words and ours: discovery, reports and orders. Pure, no I/O."""

@@ -1,0 +1,375 @@
+"""How the home is, and acting on it: summary, one device, commands, home mode."""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, get_args
+
+from homeguard.clock import iso
+from homeguard.commands import attributes_of, commands_of
+from homeguard.errors import InvalidInput
+from homeguard.model import ArmState, Device, Effect, Home, HomeMode, Json, LiveState, UnitSystem, Value
+from homeguard.units import unit_of, value_text
+from pipeline.command.words import DeviceRequest
+from tools.answers import CommandAnswer, answer_of
+from tools.context import ToolContext, check_identity, the_device, the_home
+from tools.security import trouble
+from tools.shapes import SHAPE
+from tools.text import bounded, clean, clean_json, clean_object, one_of
+
+MAX_SUMMARY: Final = 500
+MAX_COMMANDS: Final = 100
+MODES: Final[tuple[HomeMode, ...]] = get_args(HomeMode)
+#: Home mode -> what it makes of the alarm; `party` leaves it as it is.
+ARM_STATE_OF: Final[Mapping[str, ArmState]] = {
+    "home": "disarmed", "away": "armed_away", "vacation": "armed_away", "sleep": "armed_night",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeFacts:
+    __pydantic_config__: ClassVar = SHAPE
+    id: str
+    name: str
+    mode: str
+    """home, away, vacation, party or sleep"""
+    arm_state: str
+    """disarmed, arming, armed_home, armed_away, armed_night, pending or triggered"""
+    unit_system: UnitSystem
+    """us: people of this home read and say Fahrenheit; si: Celsius"""
+    time_zone: str
+    """IANA name; people of this home mean this zone"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Insecure:
+    __pydantic_config__: ClassVar = SHAPE
+    device_id: str
+    name: str
+    reason: str
+    """unlocked, open, an alarm that it reports, or 'not known: ...' when it is offline or never said"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastEvent:
+    __pydantic_config__: ClassVar = SHAPE
+    event_type: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceLine:
+    __pydantic_config__: ClassVar = SHAPE
+    device_id: str
+    name: str
+    aliases: tuple[str, ...]
+    type: str
+    area: str
+    floor: str
+    capabilities: tuple[str, ...]
+    commands: tuple[str, ...]
+    """What control_device takes for it; get_device_state tells their parameters"""
+    state: Mapping[str, Value]
+    """Last known attributes; the unit is in the name: _c Celsius, _pct percent, _w watt, _kwh kilowatt-hours"""
+    levels: Mapping[str, Json]
+    """Further settable numbers: {name: {min, max, unit}}"""
+    options: Mapping[str, Json]
+    """Further settable choices: {name: [values]}"""
+    ranges: Mapping[str, Json]
+    """Narrower bounds of this very device: {attribute: [low, high]}"""
+    placement: str
+    """For sensors of an opening: door, window, garage or gate"""
+    online: bool
+    battery: float | None
+    """Percent, null when it has none or never said"""
+    last_event: LastEvent | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeSummary:
+    __pydantic_config__: ClassVar = SHAPE
+    home: HomeFacts
+    total_devices: int
+    online_devices: int
+    all_secure: bool
+    """True only if every lock, door, window, garage door and gate says that it is shut and no detector reports"""
+    insecure: tuple[Insecure, ...]
+    """Everything that keeps all_secure from being true, over all devices; what is not known is named too"""
+    devices: tuple[DeviceLine, ...]
+    """By name; one page of them"""
+    active_mode: str
+    next_cursor: str | None
+    """Pass as cursor for the next page; null: these were the last"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributeLine:
+    __pydantic_config__: ClassVar = SHAPE
+    name: str
+    value: Value
+    unit: str
+    text: str
+    """As people of this home read it"""
+    changed_at: str | None
+    """When it took this value (UTC)"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterLine:
+    __pydantic_config__: ClassVar = SHAPE
+    name: str
+    kind: str
+    """bool, number, choice or text"""
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+    optional: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandLine:
+    __pydantic_config__: ClassVar = SHAPE
+    command: str
+    parameters: tuple[ParameterLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceState:
+    __pydantic_config__: ClassVar = SHAPE
+    device: DeviceLine
+    attributes: tuple[AttributeLine, ...]
+    commands: tuple[CommandLine, ...]
+    last_seen_at: str | None
+    """When it last said anything (UTC)"""
+    vendor: str
+    model: str
+    firmware: str
+    is_simulated: bool
+
+
+async def get_home_summary(
+    context: ToolContext, *, limit: int = 200, cursor: str = "", include_last_event: bool = True, user_id: str = ""
+) -> HomeSummary:
+    """The whole home at a glance; devices by name, `limit` (1..500) at a time.
+
+    Raises:
+        InvalidInput: the cursor is not one of ours.
+        HomeMismatch: `user_id` is another's.
+    """
+    check_identity(context, user_id)
+    limit = bounded(limit, 1, MAX_SUMMARY, "limit")
+    home = await the_home(context)
+    devices = sorted(await context.devices.of_home(home.id), key=_order)
+    states = await context.live.all(home.id)
+    after = _read_cursor(cursor)
+    rest = [d for d in devices if after is None or _order(d) > after]
+    page = rest[:limit]
+    last = await _last_events(context, page) if include_last_event else {}
+    insecure = tuple(
+        Insecure(device_id=d.id, name=clean(d.name), reason=clean(why))
+        for d in devices
+        if (why := trouble(d, states.get(d.id)))
+    )
+    return HomeSummary(
+        home=_facts(home),
+        total_devices=len(devices),
+        online_devices=sum(1 for d in devices if (s := states.get(d.id)) is not None and s.available),
+        all_secure=not insecure,
+        insecure=insecure[:MAX_SUMMARY],
+        devices=tuple(_line(d, states.get(d.id), last.get(d.id)) for d in page),
+        active_mode=home.mode,
+        next_cursor=_cursor(page[-1]) if len(rest) > limit else None,
+    )
+
+
+async def get_device_state(context: ToolContext, *, device_id: str) -> DeviceState:
+    """One device: every attribute with its unit and since when, and what it can be told.
+
+    Raises:
+        DeviceNotFound: this home has none of that id.
+    """
+    device = await the_device(context, device_id)
+    home = await the_home(context)
+    state = await context.live.get(home.id, device.id)
+    last = await _last_events(context, [device])
+    hardware = device.hardware
+    return DeviceState(
+        device=_line(device, state, last.get(device.id)),
+        attributes=_attributes(state, home),
+        commands=tuple(_command_line(device, name) for name in sorted(commands_of(device))),
+        last_seen_at=iso(state.last_seen_at) if state is not None and state.last_seen_at is not None else None,
+        vendor=clean(hardware.vendor) if hardware is not None else "",
+        model=clean(hardware.model) if hardware is not None else "",
+        firmware=clean(hardware.firmware) if hardware is not None else "",
+        is_simulated=device.is_simulated,
+    )
+
+
+async def control_devices(
+    context: ToolContext, *, device_ids: Sequence[str], command: str, parameters: Mapping[str, Any]
+) -> list[CommandAnswer]:
+    """The same command to 1 to 100 devices; nothing is done when it is wrong for any of them.
+
+    Raises:
+        DeviceNotFound, InvalidInput: a device is not there, or does not take this command or these parameters.
+    """
+    if not 1 <= len(device_ids) <= MAX_COMMANDS:
+        raise InvalidInput(f"device_ids are 1 to {MAX_COMMANDS} ids", field="device_ids", low=1, high=MAX_COMMANDS)
+    for device_id in dict.fromkeys(device_ids):
+        await the_device(context, device_id)
+    requests = [
+        DeviceRequest(device_id=device_id, command=clean(command, 64), parameters=dict(parameters))
+        for device_id in dict.fromkeys(device_ids)
+    ]
+    results = await context.commands.perform(context.principal, requests)
+    return [answer_of(result, context.base_url) for result in results]
+
+
+async def set_home_mode(
+    context: ToolContext,
+    *,
+    mode: str,
+    duration_hours: int = 0,
+    settings: Mapping[str, Any] | None = None,
+    user_id: str = "",
+) -> CommandAnswer:
+    """Switch the home's mode, with what that means for the alarm; `duration_hours` 0 is until it is changed.
+
+    Raises:
+        InvalidInput: there is no such mode.
+        HomeMismatch: `user_id` is another's.
+    """
+    check_identity(context, user_id)
+    one_of(mode, MODES, "mode")
+    home = await the_home(context)
+    parameters: dict[str, Json] = {"mode": mode}
+    if duration_hours:
+        parameters["duration_hours"] = bounded(duration_hours, 1, 24 * 366, "duration_hours")
+    if settings:
+        parameters["settings"] = clean_object(settings)
+    arm_state = ARM_STATE_OF.get(mode)
+    effect = Effect(
+        kind="set_mode",
+        parameters=parameters,
+        set={"mode": mode, **({"arm_state": arm_state} if arm_state is not None else {})},
+        before={"mode": home.mode, "arm_state": home.arm_state},
+    )
+    return answer_of(await context.commands.act(context.principal, effect), context.base_url)
+
+
+def _facts(home: Home) -> HomeFacts:
+    return HomeFacts(
+        id=home.id,
+        name=clean(home.name),
+        mode=home.mode,
+        arm_state=home.arm_state,
+        unit_system=home.unit_system,
+        time_zone=home.time_zone,
+    )
+
+
+def _line(device: Device, state: LiveState | None, last: LastEvent | None) -> DeviceLine:
+    attributes = state.attributes if state is not None else {}
+    battery = attributes.get("battery_pct")
+    return DeviceLine(
+        device_id=device.id,
+        name=clean(device.name),
+        aliases=tuple(clean(a, 80) for a in device.aliases[:20]),
+        type=device.type,
+        area=clean(device.area, 80),
+        floor=clean(device.floor, 80),
+        capabilities=device.capabilities[:40],
+        commands=tuple(sorted(commands_of(device))),
+        state={clean(k, 64): _value(v) for k, v in list(attributes.items())[:60]},
+        levels=_config(device, "levels"),
+        options=_config(device, "options"),
+        ranges=_config(device, "ranges"),
+        placement=clean(device.config.get("placement") or "", 40),
+        online=state is not None and state.available,
+        battery=float(battery) if isinstance(battery, int | float) and not isinstance(battery, bool) else None,
+        last_event=last,
+    )
+
+
+def _config(device: Device, key: str) -> Mapping[str, Json]:
+    cleaned = clean_json(device.config.get(key))
+    return cleaned if isinstance(cleaned, Mapping) else {}
+
+
+def _value(value: Value) -> Value:
+    return clean(value) if isinstance(value, str) else value
+
+
+def _attributes(state: LiveState | None, home: Home) -> tuple[AttributeLine, ...]:
+    if state is None:
+        return ()
+    lines = []
+    for name, value in sorted(state.attributes.items())[:100]:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        changed = state.changed_at.get(name)
+        lines.append(
+            AttributeLine(
+                name=clean(name, 64),
+                value=_value(value),
+                unit=unit_of(name) if number else "",
+                text=value_text(name, float(value), home.unit_system) if number else clean(value),
+                changed_at=iso(changed) if changed is not None else None,
+            )
+        )
+    return tuple(lines)
+
+
+def _command_line(device: Device, name: str) -> CommandLine:
+    _, spec = commands_of(device)[name]
+    slots = attributes_of(device)
+    lines = []
+    for parameter, slot in spec.parameters.items():
+        bounds = slots.get(parameter, slot) if slot.kind == "number" else slot
+        lines.append(
+            ParameterLine(
+                name=parameter,
+                kind=slot.kind,
+                low=bounds.low,
+                high=bounds.high,
+                choices=slot.choices,
+                optional=slot.optional,
+            )
+        )
+    return CommandLine(command=name, parameters=tuple(lines))
+
+
+async def _last_events(context: ToolContext, devices: Sequence[Device]) -> dict[str, LastEvent]:
+    """The newest event of each device: one look at the home's newest, then one each for those that were silent."""
+    found: dict[str, LastEvent] = {}
+    wanted = {d.id for d in devices}
+    if len(wanted) > 3:
+        for event in (await context.events.query(context.home_id, limit=300)).items:
+            if event.device_id in wanted and event.device_id not in found:
+                found[event.device_id] = LastEvent(event_type=event.event_type, at=iso(event.at))
+    for device_id in wanted - found.keys():
+        for event in (await context.events.query(context.home_id, device_id=device_id, limit=1)).items:
+            found[device_id] = LastEvent(event_type=event.event_type, at=iso(event.at))
+    return found
+
+
+def _order(device: Device) -> tuple[str, str]:
+    return device.name, device.id
+
+
+def _cursor(device: Device) -> str:
+    raw = "\x1f".join(_order(device)).encode("utf-8", "surrogatepass")
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[str, str] | None:
+    if not cursor:
+        return None
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        name, separator, device_id = raw.decode("utf-8", "surrogatepass").partition("\x1f")
+    except (binascii.Error, ValueError) as error:
+        raise InvalidInput("the cursor is not one that an earlier answer gave", field="cursor") from error
+    if not separator:
+        raise InvalidInput("the cursor is not one that an earlier answer gave", field="cursor")
+    return name, device_id
