@@ -18,6 +18,8 @@ log = logging.getLogger("homeguard.agent")
 #: Makes a principal the caller of whatever is called inside it (`mcp_servers.identity`).
 ActingAs = Callable[[Principal], AbstractContextManager[None]]
 CALL_TIMEOUT_S = 30.0
+#: Where our servers tell, beside a question, what the same call did already.
+_ANSWERS = "homeguard/answers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,11 @@ def _asked(call: ToolCall, reply: InputRequiredResult) -> Called:
     for request in (reply.input_requests or {}).values():
         if isinstance(request, ElicitRequest) and isinstance(request.params, ElicitRequestURLParams):
             params = request.params
-            output = {"confirmation_id": params.elicitation_id, "text": params.message, "url": params.url}
+            # what the same call did without asking is done already, and told beside the question
+            done = [dict(row) for row in (reply.meta or {}).get(_ANSWERS, ()) if row.get("outcome") != "asked"]
+            output = {
+                "confirmation_id": params.elicitation_id, "text": params.message, "url": params.url, "results": done
+            }  # fmt: skip
             result = ToolResult(call_id=call.id, name=call.name, status="asked", output=output)
             return Called(result=result, confirmation_id=params.elicitation_id)
     return Called(result=_failed(call, "the tool asked for something that HomeGuard does not answer"))

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from api.deps import ApiDeps, deps_of
+from api.deps import ApiDeps
 from homeguard.clock import Clock
 from homeguard.errors import NotAllowed, NotSignedIn, RateLimited
 from homeguard.identity.limits import TokenBuckets
@@ -40,7 +40,7 @@ async def authenticate(connection: HTTPConnection, deps: ApiDeps) -> Caller:
     """
     is_socket = connection.scope["type"] == "websocket"
     home_id = connection.headers.get("x-home-id", "")[:200]
-    if is_socket and not is_same_origin(connection, deps, absent=True):
+    if is_socket and not is_ours(connection, deps):
         raise NotAllowed("this page may not open a stream here", code="FOREIGN_ORIGIN")
     shown = connection.headers.getlist("authorization")
     if shown:
@@ -56,8 +56,7 @@ async def authenticate(connection: HTTPConnection, deps: ApiDeps) -> Caller:
     if not cookie:
         raise NotSignedIn("sign in first")
     principal = await deps.identity.principal(cookie, home_id=home_id)
-    changes = is_socket or connection.scope["method"] not in _SAFE
-    if changes and not is_same_origin(connection, deps, absent=False):
+    if not is_socket and connection.scope["method"] not in _SAFE and not is_ours(connection, deps):
         raise NotAllowed("this page may not do that here", code="FOREIGN_ORIGIN")
     return Caller(principal=principal, by="cookie", token=cookie)
 
@@ -73,11 +72,16 @@ async def still_holds(caller: Caller, deps: ApiDeps) -> bool:
     return await deps.identity.is_signed_in(caller.principal)
 
 
-def is_same_origin(connection: HTTPConnection, deps: ApiDeps, *, absent: bool) -> bool:
-    """Does the request come from a page of ours? `absent` is the answer when no `Origin` is sent."""
+def is_ours(connection: HTTPConnection, deps: ApiDeps) -> bool:
+    """Does the request come from a page of ours, or from no page at all?
+
+    Browsers send `Origin` with every socket and every request that changes something; a program sends none.
+    """
+    if connection.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return False
     origin = connection.headers.get("origin")
     if origin is None:
-        return absent
+        return True
     try:
         place = urlsplit(origin).netloc.lower()
     except ValueError:
@@ -166,8 +170,3 @@ SignedIn = Annotated[Principal, Depends(signed_in)]
 Reader = Annotated[Principal, Depends(_reader)]
 #: One who may act in this home; the gate still judges every act.
 Controller = Annotated[Principal, Depends(_controller)]
-
-__all__ = [
-    "COOKIE", "Caller", "Controller", "Limits", "Reader", "SignedIn", "authenticate", "caller_of", "deps_of",
-    "is_same_origin", "remote_of", "require", "signed_in", "still_holds",
-]  # fmt: skip

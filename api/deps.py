@@ -24,7 +24,7 @@ from homeguard.ports.users import UserStore
 from homeguard.settings import Settings
 from homeguard.telemetry import Metrics
 from pipeline.command.words import CommandResult, DeviceRequest
-from pipeline.intake.intake import Origin, Receipt
+from pipeline.intake.intake import Intake
 
 
 class Commands(Protocol):
@@ -49,12 +49,6 @@ class Agent(Protocol):
     def stream(
         self, principal: Principal, message: str, *, thread_id: str = "", new_thread: bool = False
     ) -> AsyncIterator[AgentEvent]: ...
-
-
-class Intake(Protocol):
-    """Where events come in (`pipeline.intake.intake.Intake`)."""
-
-    async def receive(self, body: bytes, origin: Origin, *, ndjson: bool = False) -> Receipt: ...
 
 
 #: Concern -> `{"ok": bool, "reason"?: str, ...}`; every one that is not ok keeps `/ready` at 503.

@@ -1,4 +1,4 @@
-"""The two kinds of route: open to everyone, or only for who is signed in. Identity first, then limits, then the body."""
+"""The two kinds of route, open to all and for who is signed in: identity first, then limits, then the body."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, Final

@@ -5,9 +5,8 @@ from typing import Any, Final
 import msgspec
 from starlette.requests import Request
 
-from homeguard.errors import InvalidInput, PayloadTooLarge
-
 from api.errors import UnsupportedMediaType
+from homeguard.errors import InvalidInput, PayloadTooLarge
 
 MAX_BODY: Final = 1024 * 1024
 MAX_DEPTH: Final = 32

@@ -49,7 +49,7 @@ def page(problem: str | None) -> bytes:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1"><title>HomeGuard</title>'
-        f'<link rel="icon" href="/chat/favicon">{refresh}<style>{_STYLE}</style></head>'
+        f'<link rel="icon" href="data:,">{refresh}<style>{_STYLE}</style></head>'
         f'<body data-state="{state}"><main role="status">{_HOUSE}{words}</main>'
         '<script src="/chat/opening.js"></script></body></html>'
     ).encode()

@@ -122,7 +122,7 @@ class Talk:
             await cl.ErrorMessage(content=problem, author=NAME).send()
         raised, self._raised = self._raised, []
         for card in raised:
-            await self._show(card)
+            await self._show(card, under=view.message_id)
         held, self._held = self._held, []
         for data in held:
             await self._continue(data)
@@ -172,8 +172,8 @@ class Talk:
             problem = problem or error.sentence
         await self._show(card.get("confirmation") or card, problem=problem)
 
-    async def _show(self, card: Json, *, problem: str = "") -> None:
-        """Puts a card on the page, or changes the one that is there already."""
+    async def _show(self, card: Json, *, problem: str = "", under: str | None = None) -> None:
+        """Puts a card on the page, below the message `under`, or changes the one that is there already."""
         card_id = str(card.get("id") or "")
         if not card_id:
             return
@@ -183,7 +183,7 @@ class Talk:
         self._cards[card_id] = card
         if card.get("turn_id"):
             self._turns.add(str(card["turn_id"]))
-        message_id = self._placed.setdefault(card_id, cards.message_id(card_id))
+        message_id = self._placed.setdefault(card_id, under or cards.message_id(card_id))
         element = cl.CustomElement(
             id=cards.element_id(card_id),
             name="ConfirmCard",
@@ -191,7 +191,7 @@ class Talk:
             for_id=message_id,
             props=cards.card_props(card, datetime.now(UTC), problem=problem),
         )
-        if known is None:
+        if known is None and under is None:
             await cl.Message(id=message_id, content="", author=NAME, elements=[element]).send()
         else:
             await element.update()

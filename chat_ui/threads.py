@@ -128,8 +128,7 @@ def item_steps(item: Mapping[str, Any], thread_id: str) -> list[Json]:
             | {
                 "type": "tool",
                 "name": words.step_title(str(call.get("tool") or ""), arguments, status),
-                "input": json.dumps(arguments, indent=2, ensure_ascii=False)[:_TEXT_LIMIT],
-                "output": status,
+                "input": json.dumps(arguments, indent=2, ensure_ascii=False)[:_TEXT_LIMIT] if arguments else "",
                 "showInput": "json",
                 "isError": status in ("error", "failed"),
                 "metadata": {"icon": words.step_icon(str(call.get("tool") or ""))},

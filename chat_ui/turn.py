@@ -29,6 +29,11 @@ class TurnView:
         self._flush: asyncio.Task[None] | None = None
         self.text = ""
 
+    @property
+    def message_id(self) -> str | None:
+        """The message with the answer, None if nothing was said."""
+        return self._message.id if self._message is not None else None
+
     async def token(self, text: str) -> None:
         self._waiting += text
         if self._flush is None:
@@ -43,7 +48,7 @@ class TurnView:
         around = local_steps.get() or []
         step.parent_id = around[-1].id if around else None
         step.start = utc_now()
-        step.input = arguments
+        step.input = arguments or ""
         step.metadata = {"tool": tool}
         self._steps[call_id] = (step, tool, arguments)
         await step.send()

@@ -12,8 +12,8 @@ _TOOLS: Final[Mapping[str, tuple[str, str, str]]] = {
     "get_device_state": ("Checking", "Checked", "search"),
     "list_devices": ("Looking through your devices", "Looked through your devices", "list"),
     "find_devices": ("Finding the device", "Found the device", "search"),
-    "control_device": ("Operating", "Operated", "zap"),
-    "control_devices": ("Operating", "Operated", "zap"),
+    "control_device": ("Operate", "Operate", "zap"),
+    "control_devices": ("Operate", "Operate", "zap"),
     "get_recent_events": ("Reading what happened", "Read what happened", "history"),
     "get_readings": ("Reading the measurements", "Read the measurements", "chart-line"),
     "get_anomalies": ("Looking for anything unusual", "Looked for anything unusual", "activity"),
@@ -34,16 +34,16 @@ _PLACE: Final = ("device_name", "device", "device_id", "target", "area", "name")
 
 def step_title(tool: str, arguments: Json | None, status: str | None) -> str:
     """What a tool call is called in the chat; `status` is None while it runs."""
+    given = arguments or {}
+    subject = next((v for k in _PLACE if isinstance(v := given.get(k), str) and v), "").replace("_", " ")
+    command = given.get("command")
+    if isinstance(command, str) and command:
+        title = f"{command.replace('_', ' ').capitalize()} {subject}".strip()
+        return title + (" …" if status is None else _SUFFIX.get(status, " · done"))
     running, done, _ = _TOOLS.get(tool, (*_plain(tool), ""))
     title = running if status is None else done
-    if tool in ("control_device", "control_devices") and status not in (None, "ok", "sent", "confirmed"):
-        title = "Operate"
-    subject = next((v for k in _PLACE if isinstance(v := (arguments or {}).get(k), str) and v), "")
-    command = (arguments or {}).get("command")
-    if subject and tool not in ("create_automation",):
-        title += f" {subject.replace('_', ' ')}"
-    if isinstance(command, str) and command:
-        title += f": {command.replace('_', ' ')}"
+    if subject and tool not in ("create_automation", "set_home_mode"):
+        title += f" {subject}"
     return title + _SUFFIX.get(status or "", "")
 
 
@@ -80,7 +80,7 @@ _LOW_BATTERY_PCT: Final = 20
 def home_status(devices: Sequence[Json]) -> HomeStatus:
     """What a person wants to know at a glance: alarms, then what is open or unlocked, then batteries and absences."""
     alarms: list[str] = []
-    open_: list[str] = []
+    open_: list[tuple[str, str]] = []
     care: list[str] = []
     guarded = 0
     for device in devices:
@@ -89,18 +89,18 @@ def home_status(devices: Sequence[Json]) -> HomeStatus:
         lock, cover = state.get("lock"), state.get("cover")
         guarded += lock is not None or "open" in state or _entrance(device)
         if lock is not None and lock != "locked":
-            open_.append(f"{name} is {lock}")
+            open_.append((name, str(lock)))
         if state.get("open") is True or (_entrance(device) and cover in ("open", "opening", "stopped")):
-            open_.append(f"{name} is open")
+            open_.append((name, "open"))
         if device.get("available") is False:
             care.append(f"{name} does not answer")
         battery = device.get("battery_pct", state.get("battery_pct"))
         if isinstance(battery, int | float) and battery <= _LOW_BATTERY_PCT:
             care.append(f"{name}: battery at {battery:.0f} %")
     if alarms:
-        return HomeStatus(_sentence(alarms), "alarm", tuple(open_ + care))
+        return HomeStatus(_sentence(alarms), "alarm", tuple(_grouped(open_) + care))
     if open_:
-        return HomeStatus(_sentence(open_), "notice", tuple(care))
+        return HomeStatus(_sentence(_grouped(open_)), "notice", tuple(care))
     if guarded and not any("does not answer" in c for c in care):
         return HomeStatus("Your home is secure.", "good", tuple(care))
     if not devices:
@@ -112,10 +112,25 @@ def _entrance(device: Json) -> bool:
     return device.get("type") in ("garage_door", "gate")
 
 
+def _grouped(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """`(Front Door, open), (Garage, open)` -> `Front Door and Garage are open`; more than three are counted."""
+    names: dict[str, list[str]] = {}
+    for name, word in pairs:
+        names.setdefault(word, []).append(name)
+    return [
+        f"{_listed(who) if len(who) <= 3 else f'{len(who)} things'} {'is' if len(who) == 1 else 'are'} {word}"
+        for word, who in names.items()
+    ]
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
 def _sentence(parts: Sequence[str]) -> str:
     if len(parts) > 3:
         parts = [*parts[:2], f"{len(parts) - 2} more things need a look"]
-    joined = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+    joined = _listed(parts)
     return joined[0].upper() + joined[1:] + "."
 
 

@@ -13,7 +13,6 @@ A time range is `[start, end)` in the home's zone; one whose end is not behind i
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -81,7 +80,7 @@ def version_hash(automation: Automation) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def compile(automation: Automation, devices: Sequence[Device], unit: str = "C") -> tuple[Effect, ...]:  # noqa: A001
+def compile(automation: Automation, devices: Sequence[Device], unit: str = "C") -> tuple[Effect, ...]:
     """What each device action would make of its device, checked against it, in the order of the actions.
 
     `unit` is what a bare temperature means in this home.
@@ -140,7 +139,7 @@ def evaluate(
 
 
 def in_time_range(start: str, end: str, local: datetime) -> bool:
-    """`[start, end)` on the wall clock, across midnight when `end` is not behind `start`; equal ones are the whole day."""
+    """`[start, end)` on the wall clock, across midnight when `end` is not behind `start`; equal: the whole day."""
     clock = f"{local.hour:02}:{local.minute:02}"
     if start < end:
         return start <= clock < end
@@ -214,7 +213,7 @@ def _compare(value: Any, operator: str, wanted: Any) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------

@@ -1,36 +1,22 @@
 """Opens the stores that the settings name, one per concern, and closes them."""
 
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
-from homeguard.ports.automations import AutomationStore
-from homeguard.ports.conversations import ConversationStore
-from homeguard.ports.devices import DeviceStore
-from homeguard.ports.events import AlertStore, AnomalyStore, EventStore
-from homeguard.ports.journal import Audit, Confirmations, Journal
-from homeguard.ports.live_state import LiveFeed, LiveStateStore
-from homeguard.ports.log import Log
-from homeguard.ports.outbox import Outbox
-from homeguard.ports.readings import ReadingStore
-from homeguard.ports.users import SessionStore, UserStore
+from homeguard.clock import Clock
+from homeguard.ports.stores import Stores
+from homeguard.stores.sqlite.lock import Held, Holder, hold, holder
+from homeguard.stores.sqlite.open import open_embedded
+
+__all__ = ["Held", "Holder", "Stores", "hold", "holder", "open_stores"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stores:
-    """Every port, opened. Rooms take the ones that they need, not the lot."""
+def open_stores(data_dir: Path, clock: Clock, *, held: Held | None = None) -> AbstractAsyncContextManager[Stores]:
+    """Every store, opened for the length of the block; all of them embedded in `data_dir`.
 
-    log: Log
-    users: UserStore
-    sessions: SessionStore
-    devices: DeviceStore
-    live: LiveStateStore
-    feed: LiveFeed
-    events: EventStore
-    anomalies: AnomalyStore
-    alerts: AlertStore
-    readings: ReadingStore
-    journal: Journal
-    confirmations: Confirmations
-    audit: Audit
-    automations: AutomationStore
-    conversations: ConversationStore
-    outbox: Outbox
+    `held` says that the caller has the folder already (`hold`).
+
+    Raises:
+        StartRefused: another process has the folder, or what lies in it is damaged or newer than this program.
+    """
+    return open_embedded(data_dir, clock, held=held)

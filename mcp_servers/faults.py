@@ -15,11 +15,19 @@ _MAX_DEPTH: Final = 16
 
 
 def fault(error: HomeGuardError) -> CallToolResult:
-    """`{"error": {"code", "message", ...details}}`, and as text `CODE: message`."""
+    """`{"error": {"code", "message", ...details}}`, and as text `CODE: message (field: ...; allowed: ...)`."""
     details = {k: v for k, v in error.details.items() if isinstance(v, str | int | float | bool | list | tuple)}
     body = {"code": error.code, "message": error.message, **details}
+    notes = []
+    if details.get("field"):
+        notes.append(f"field: {details['field']}")
+    if isinstance(allowed := details.get("allowed"), list | tuple) and allowed:
+        notes.append(f"allowed: {', '.join(map(str, allowed))}")
+    if "low" in details and "high" in details:
+        notes.append(f"allowed: {details['low']} to {details['high']}")
+    text = f"{error.code}: {error.message}" + (f" ({'; '.join(notes)})" if notes else "")
     return CallToolResult(
-        content=[TextContent(type="text", text=f"{error.code}: {error.message}")],
+        content=[TextContent(type="text", text=text)],
         structured_content={"error": body},
         is_error=True,
     )

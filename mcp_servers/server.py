@@ -121,8 +121,27 @@ class HomeServer(MCPServer[Any]):
 def _tool(spec: ToolSpec) -> Tool:
     tool = Tool.from_function(spec.run, title=spec.title, annotations=spec.annotations, structured_output=False)
     tool.description = " ".join(tool.description.split())
-    tool.fn_metadata = FuncMetadata(arg_model=tool.fn_metadata.arg_model, output_model=spec.result)
+    made = FuncMetadata(arg_model=tool.fn_metadata.arg_model, output_model=spec.result)
+    made.output_schema = _untitled(made.output_schema)
+    tool.parameters, tool.fn_metadata = _untitled(tool.parameters), made
     return tool
+
+
+def _untitled(schema: Any) -> Any:
+    """A JSON schema without the generated titles, which only repeat the names in every list that a model reads."""
+    if isinstance(schema, list):
+        return [_untitled(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: value for key, value in schema.items() if not (key == "title" and isinstance(value, str))}
+    return {
+        key: {name: _untitled(inner) for name, inner in value.items()}
+        if key in ("properties", "$defs")
+        else value
+        if key in ("default", "examples", "enum", "const", "description")
+        else _untitled(value)
+        for key, value in kept.items()
+    }
 
 
 def _compact(result: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:

@@ -49,6 +49,7 @@ class Processor:
         self._progress = asyncio.Condition()
         self._empty_reads = 0
         self._reads = 0
+        self._has_read = False
         self.processed = 0
         self.poisoned = 0
 
@@ -68,8 +69,9 @@ class Processor:
     async def caught_up(self) -> None:
         """Returns when everything that was appended before the call is committed. `run` must be running."""
         begun = self._reads
-        # A read that began after this call and found nothing says the same as a lag of zero.
-        while self._empty_reads <= begun and await self._log.lag(self._group) > 0:
+        # A read that began after this call and found nothing says the same as a lag of zero; before the first read
+        # the log does not know the group's topics, so its lag says nothing.
+        while self._empty_reads <= begun and (not self._has_read or await self._log.lag(self._group) > 0):
             async with self._progress:
                 await self._progress.wait()
 
@@ -88,6 +90,7 @@ class Processor:
                 if not await self._pause(TRIES):
                     return
         self.processed += len(records)
+        self._has_read = True
         async with self._progress:
             if not records:
                 self._empty_reads = turn

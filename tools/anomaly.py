@@ -75,7 +75,7 @@ class BatteryLine:
     device_id: str
     device: str
     level_pct: float | None
-    """Last measured"""
+    """As it last said"""
     days_left: float | None
     """Days from now until the battery is at 10 %, by the straight line through its readings; null: see reason"""
     empty_at: str | None
@@ -83,7 +83,7 @@ class BatteryLine:
     reason: str
     """Why there is no number: 'flat or rising' or 'not enough data'; empty when there is one"""
     readings: int
-    """How many hourly means the line goes through"""
+    """How many measurements (hourly means where there are many) the line goes through"""
     since: str | None
     """The first of them: the last time the battery was replaced or charged, or the start of the data"""
 
@@ -180,11 +180,18 @@ async def _battery(context: ToolContext, device: Device) -> BatteryLine:
     windows = await context.readings.windows(
         context.home_id, device.id, "battery_pct", start=now - BATTERY_PAST, end=now, every=timedelta(hours=1)
     )
-    forecast = days_until(_as_readings(device, windows, now), threshold_pct=EMPTY_PCT, now=now)
+    points = _as_readings(device, windows, now)
+    if all(w.count == 1 for w in windows):  # so few that each one's own moment matters
+        points = await context.readings.raw(
+            context.home_id, device.id, "battery_pct", start=now - BATTERY_PAST, end=now + timedelta(milliseconds=1)
+        )
+    forecast = days_until(points, threshold_pct=EMPTY_PCT, now=now)
+    state = await context.live.get(context.home_id, device.id)
+    level = forecast.level_pct if state is None else state.attributes.get("battery_pct", forecast.level_pct)
     return BatteryLine(
         device_id=device.id,
         device=clean(device.name),
-        level_pct=round(forecast.level_pct, 1) if forecast.level_pct is not None else None,
+        level_pct=round(level, 1) if isinstance(level, int | float) and not isinstance(level, bool) else None,
         days_left=round(forecast.days, 1) if forecast.days is not None else None,
         empty_at=_iso(forecast.at),
         slope_pct_per_day=round(forecast.slope_pct_per_day, 4) if forecast.slope_pct_per_day is not None else None,
@@ -214,5 +221,4 @@ def _as_readings(device: Device, windows: Sequence[Window], now: datetime) -> li
 
 
 def _iso(at: datetime | None) -> str | None:
-    """As text; a moment beyond the calendar's end stays unknown."""
     return iso(at) if at is not None else None

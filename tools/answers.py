@@ -43,7 +43,7 @@ class CommandAnswer:
     reason: str
     confirmation: Question | None = None
     """Only with outcome asked"""
-    data: Mapping[str, Json] | None = None
+    data: Mapping[str, Any] | None = None
     """What a change of the home itself has to tell, such as the automation that it made"""
 
 

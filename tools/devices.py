@@ -3,14 +3,16 @@
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Final, get_args
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final, cast
 
 from homeguard.clock import iso
 from homeguard.commands import attributes_of, commands_of
 from homeguard.errors import InvalidInput
-from homeguard.model import ArmState, Device, Effect, Home, HomeMode, Json, LiveState, UnitSystem, Value
-from homeguard.units import unit_of, value_text
+from homeguard.mode import MODES, arm_state_of
+from homeguard.model import Device, Effect, Home, HomeMode, Json, LiveState, UnitSystem, Value
+from homeguard.units import celsius_to_fahrenheit, unit_of, value_text
+from homeguard.vocabulary import Slot
 from pipeline.command.words import DeviceRequest
 from tools.answers import CommandAnswer, answer_of
 from tools.context import ToolContext, check_identity, the_device, the_home
@@ -20,11 +22,6 @@ from tools.text import bounded, clean, clean_json, clean_object, one_of
 
 MAX_SUMMARY: Final = 500
 MAX_COMMANDS: Final = 100
-MODES: Final[tuple[HomeMode, ...]] = get_args(HomeMode)
-#: Home mode -> what it makes of the alarm; `party` leaves it as it is.
-ARM_STATE_OF: Final[Mapping[str, ArmState]] = {
-    "home": "disarmed", "away": "armed_away", "vacation": "armed_away", "sleep": "armed_night",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +69,11 @@ class DeviceLine:
     """What control_device takes for it; get_device_state tells their parameters"""
     state: Mapping[str, Value]
     """Last known attributes; the unit is in the name: _c Celsius, _pct percent, _w watt, _kwh kilowatt-hours"""
-    levels: Mapping[str, Json]
+    levels: Mapping[str, Any]
     """Further settable numbers: {name: {min, max, unit}}"""
-    options: Mapping[str, Json]
+    options: Mapping[str, Any]
     """Further settable choices: {name: [values]}"""
-    ranges: Mapping[str, Json]
+    ranges: Mapping[str, Any]
     """Narrower bounds of this very device: {attribute: [low, high]}"""
     placement: str
     """For sensors of an opening: door, window, garage or gate"""
@@ -122,6 +119,7 @@ class ParameterLine:
     kind: str
     """bool, number, choice or text"""
     low: float | None
+    """Temperatures in the home's own unit"""
     high: float | None
     choices: tuple[str, ...]
     optional: bool
@@ -197,7 +195,7 @@ async def get_device_state(context: ToolContext, *, device_id: str) -> DeviceSta
     return DeviceState(
         device=_line(device, state, last.get(device.id)),
         attributes=_attributes(state, home),
-        commands=tuple(_command_line(device, name) for name in sorted(commands_of(device))),
+        commands=tuple(_command_line(device, name, home.unit_system) for name in sorted(commands_of(device))),
         last_seen_at=iso(state.last_seen_at) if state is not None and state.last_seen_at is not None else None,
         vendor=clean(hardware.vendor) if hardware is not None else "",
         model=clean(hardware.model) if hardware is not None else "",
@@ -236,6 +234,8 @@ async def set_home_mode(
 ) -> CommandAnswer:
     """Switch the home's mode, with what that means for the alarm; `duration_hours` 0 is until it is changed.
 
+    When nothing ends the mode after its duration, `reason` says so.
+
     Raises:
         InvalidInput: there is no such mode.
         HomeMismatch: `user_id` is another's.
@@ -248,14 +248,16 @@ async def set_home_mode(
         parameters["duration_hours"] = bounded(duration_hours, 1, 24 * 366, "duration_hours")
     if settings:
         parameters["settings"] = clean_object(settings)
-    arm_state = ARM_STATE_OF.get(mode)
     effect = Effect(
         kind="set_mode",
         parameters=parameters,
-        set={"mode": mode, **({"arm_state": arm_state} if arm_state is not None else {})},
+        set={"mode": mode, "arm_state": arm_state_of(cast(HomeMode, mode))},
         before={"mode": home.mode, "arm_state": home.arm_state},
     )
-    return answer_of(await context.commands.act(context.principal, effect), context.base_url)
+    result = await context.commands.act(context.principal, effect)
+    if result.outcome == "confirmed" and duration_hours and "ends_at" not in result.data:
+        result = replace(result, reason="it stays so until someone changes it: nothing here ends a mode by itself yet")
+    return answer_of(result, context.base_url)
 
 
 def _facts(home: Home) -> HomeFacts:
@@ -320,12 +322,14 @@ def _attributes(state: LiveState | None, home: Home) -> tuple[AttributeLine, ...
     return tuple(lines)
 
 
-def _command_line(device: Device, name: str) -> CommandLine:
+def _command_line(device: Device, name: str, units: UnitSystem) -> CommandLine:
     _, spec = commands_of(device)[name]
     slots = attributes_of(device)
     lines = []
     for parameter, slot in spec.parameters.items():
         bounds = slots.get(parameter, slot) if slot.kind == "number" else slot
+        if name == "set_temperature" and parameter == "value":
+            bounds = _as_said(slots.get("target_c", slot), units)
         lines.append(
             ParameterLine(
                 name=parameter,
@@ -337,6 +341,14 @@ def _command_line(device: Device, name: str) -> CommandLine:
             )
         )
     return CommandLine(command=name, parameters=tuple(lines))
+
+
+def _as_said(slot: Slot, units: UnitSystem) -> Slot:
+    """Bounds in Celsius as a bare number of this home means them."""
+    if units != "us" or slot.low is None or slot.high is None:
+        return slot
+    low, high = celsius_to_fahrenheit(slot.low), celsius_to_fahrenheit(slot.high)
+    return replace(slot, low=round(low, 1), high=round(high, 1))
 
 
 async def _last_events(context: ToolContext, devices: Sequence[Device]) -> dict[str, LastEvent]:

@@ -89,7 +89,7 @@ def moment(value: str, zone: str, field: str) -> datetime:
     try:
         at = datetime.fromisoformat(value) if len(value) <= 40 else None
         if at is not None and at.tzinfo is None:
-            at = at.replace(tzinfo=_zone(zone))
+            at = at.replace(tzinfo=zone_of(zone))
         return parse_time(at)
     except (ValueError, OverflowError) as error:
         raise InvalidInput(
@@ -97,7 +97,8 @@ def moment(value: str, zone: str, field: str) -> datetime:
         ) from error
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
+    """A home's zone; one that this machine does not know is UTC."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):

@@ -102,7 +102,7 @@ async def act(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             if card is not None:
                 asked.append(dict(card))
                 write({"name": "confirmation", "confirmation": dict(card)})
-        for command in commands_in(result.output) if result.status in ("ok", "refused") else ():
+        for command in commands_in(result.output):
             if command["outcome"] != "asked":
                 commands.append(command)
                 write({"name": "outcome", "command": command})
@@ -141,8 +141,9 @@ async def wait(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
 
 def _decided(result: ToolResult, card: Mapping[str, Any] | None) -> tuple[ToolResult, list[dict[str, Any]]]:
     if card is not None and card["state"] == "approved":
+        earlier = [dict(o) for o in result.output.get("results", ())]
         outcomes = [dict(o) for o in card["outcome"]]
-        output = outcomes[0] if len(outcomes) == 1 else {"results": outcomes}
+        output = outcomes[0] if len(outcomes) == 1 and not earlier else {"results": [*earlier, *outcomes]}
         done = ToolResult(call_id=result.call_id, name=result.name, status="ok", output=output)
         return done, [o for o in outcomes if o.get("command_id")]
     state = "expired" if card is None or card["state"] in ("expired", "open") else "denied"

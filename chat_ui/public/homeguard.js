@@ -2,6 +2,9 @@
 // and a session that has ended leads to the login page.
 (() => {
   const HOME = "/chat/"
+  // Until the person chooses, the page is light or dark as their device is.
+  if (!localStorage.getItem("vite-ui-theme")) localStorage.setItem("vite-ui-theme", "system")
+
   let leaving = false
   let status = null
 

@@ -64,3 +64,10 @@ class Log(Protocol):
     async def lag(self, group: str) -> int:
         """Records appended and not yet committed by this group."""
         ...
+
+    async def trim(self, older_than: datetime) -> int:
+        """Delete files whose records are all older and committed by every known group; returns how many went.
+
+        A log that keeps its own retention deletes nothing here and returns 0.
+        """
+        ...

@@ -88,9 +88,9 @@ def sigma_floor(metric: str, mean: float) -> float:
 def judge(series: Series, value: float, at: datetime, floor: float) -> tuple[Score | None, Series]:
     """The score of a reading and the series after it; None while there are fewer than ten, or out of order.
 
-    A reading that is not newer than the last one, or not finite, leaves the series as it was.
+    A reading that is older than the last one, or not finite, leaves the series as it was.
     """
-    if not math.isfinite(value) or (series.last_at is not None and at <= series.last_at):
+    if not math.isfinite(value) or (series.last_at is not None and at < series.last_at):
         return None, series
     if series.last_at is not None and at - series.last_at > STALE_AFTER:
         series = Series()

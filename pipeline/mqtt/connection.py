@@ -135,12 +135,10 @@ class Connection:
         info = self._client.publish(topic, payload, qos=qos)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise DriverFailed("the MQTT broker did not take the message")
-        if qos == 0 or info.is_published():
+        if qos == 0:
             return
-        confirmed = self._unconfirmed.setdefault(info.mid, self._loop.create_future())
-        if info.is_published():
-            self._unconfirmed.pop(info.mid, None)
-            return
+        # The confirmation is told to this loop, so it cannot come between these two lines.
+        confirmed = self._unconfirmed[info.mid] = self._loop.create_future()
         try:
             async with asyncio.timeout(wait_s):
                 await confirmed
@@ -183,14 +181,15 @@ class Connection:
             topic = message.topic
         except UnicodeDecodeError:
             topic = "?"
-        token = self._names.name(topic, message.payload, message.qos, message.mid)
+        body = bytes(message.payload)
+        token = self._names.name(topic, body, message.qos, message.mid)
         while not self._room.acquire(timeout=0.2):
             if self._closing.is_set():
                 return
         self._queue.append(
             Delivery(
-                topic=topic, body=message.payload, qos=message.qos, mid=message.mid,
-                is_retained=message.retain, token=token,
+                topic=topic, body=body, qos=message.qos, mid=message.mid,
+                is_retained=message.retain, is_repeat=message.dup, token=token,
             )
         )  # fmt: skip
         if not self._arrived.is_set():
@@ -219,8 +218,6 @@ class Connection:
         self._arrived.set()
 
     def _confirm(self, mid: int) -> None:
-        future = self._unconfirmed.setdefault(mid, self._loop.create_future())
-        if not future.done():
+        future = self._unconfirmed.pop(mid, None)
+        if future is not None and not future.done():
             future.set_result(None)
-        if len(self._unconfirmed) > _QUEUE:
-            self._unconfirmed.pop(next(iter(self._unconfirmed)))

@@ -28,6 +28,8 @@ class Delivery:
     qos: int
     mid: int
     is_retained: bool
+    #: The broker says that it sent this before.
+    is_repeat: bool
     token: str
 
 

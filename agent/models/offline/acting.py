@@ -181,8 +181,13 @@ def _own_level(attribute: str, wanted: Frame, home: Home, device: Device) -> str
     for name in levels:
         if f" {fold(name)} " in text or name == attribute or fold(name).split()[0] == attribute:
             return str(name)
-    if not attribute and len(levels) == 1 and not any(
-        home.takes(device, c) for c in ("set_temperature", "set_brightness", "set_position", "set_volume", "set_speed")
+    if (
+        not attribute
+        and len(levels) == 1
+        and not any(
+            home.takes(device, c)
+            for c in ("set_temperature", "set_brightness", "set_position", "set_volume", "set_speed")
+        )
     ):
         return str(next(iter(levels)))
     return ""
@@ -193,7 +198,11 @@ def _named(option: str, attribute: str, wanted: Frame, home: Home, device: Devic
     word = fold(option).replace(" ", "_")
     options = device.config.get("options")
     if isinstance(options, Mapping) and home.takes(device, "set_option"):
-        names = [n for n in options if attribute in ("", n) or attribute in fold(n).split() or fold(n) in " ".join(wanted.words)]
+        names = [
+            n
+            for n in options
+            if attribute in ("", n) or attribute in fold(n).split() or fold(n) in " ".join(wanted.words)
+        ]
         for name in names:
             for choice in options[name] if isinstance(options[name], list | tuple) else ():
                 if fold(str(choice)).replace(" ", "_") == word:
@@ -234,8 +243,15 @@ def _step(action: str, wanted: Frame, home: Home, device: Device) -> Order | Can
         now = float(state.get(own, low) or 0)
         return Order("set_level", {"name": own, "value": _whole(min(high, max(low, now + sign * _size(wanted))))})
     words = set(wanted.words)
-    heat = words & {"warmer", "hotter", "cooler", "colder", "heat", "temperature", "degrees"} or wanted.attribute in ("temperature", "target")
-    if home.takes(device, "set_temperature") and (heat or not wanted.attribute) and wanted.attribute in ("", "temperature", "target"):
+    heat = words & {"warmer", "hotter", "cooler", "colder", "heat", "temperature", "degrees"} or wanted.attribute in (
+        "temperature",
+        "target",
+    )
+    if (
+        home.takes(device, "set_temperature")
+        and (heat or not wanted.attribute)
+        and wanted.attribute in ("", "temperature", "target")
+    ):
         base = state.get("target_c", state.get("temperature_c"))
         if not isinstance(base, int | float):
             return Cannot("does not say what it is set to now")
@@ -244,7 +260,9 @@ def _step(action: str, wanted: Frame, home: Home, device: Device) -> Order | Can
         return Order("set_temperature", {"value": round(now + sign * step, 1), "unit": home.unit})
     command = _ATTRIBUTE_COMMANDS.get(wanted.attribute, "")
     if not command:
-        command = next((c for c in ("set_brightness", "set_volume", "set_speed", "set_humidity") if home.takes(device, c)), "")
+        command = next(
+            (c for c in ("set_brightness", "set_volume", "set_speed", "set_humidity") if home.takes(device, c)), ""
+        )
     if not command and home.takes(device, "set_position"):
         if wanted.value is None:
             return Order("open" if sign > 0 else "close")
@@ -294,5 +312,3 @@ def _range(device: Device, attribute: str) -> tuple[float, float]:
 
 def _whole(value: float) -> float:
     return int(value) if value == int(value) else round(value, 1)
-
-

@@ -9,23 +9,28 @@ _HARD = frozenset((".", ";", "?", "!"))
 _SOFT = frozenset((",", "and", "then", "but", "also", "plus", "while"))
 
 
-def clauses(words: Sequence[str], devices: Sequence[Device], places: Iterable[str] = ()) -> list[list[str]]:
-    """The clauses of `words.tokens(...)`, in order. A list of names stays in its clause."""
+def clauses(
+    words: Sequence[str], devices: Sequence[Device], places: Iterable[str] = ()
+) -> list[tuple[tuple[str, ...], list[str]]]:
+    """The clauses of `words.tokens(...)`, in order, each with what joins it to the one before: `((), ["lock", ...])`.
+
+    A list of names stays in its clause.
+    """
     places = tuple(places)
-    out: list[list[str]] = []
+    out: list[tuple[tuple[str, ...], list[str]]] = []
     for sentence in _sentences(words):
-        segments = _segments(sentence)
         current: list[str] = []
-        for joint, segment in segments:
+        opened: tuple[str, ...] = (".",) if out else ()
+        for joint, segment in _segments(sentence):
             if current and _own(segment, devices, places) and _acts(frame(current, devices, places)):
-                out.append(current)
-                current = list(segment)
+                out.append((opened, current))
+                current, opened = list(segment), tuple(joint)
             elif current:
                 current = [*current, *joint, *segment]
             else:
                 current = list(segment)
         if current:
-            out.append(current)
+            out.append((opened, current))
     return out
 
 

@@ -21,7 +21,9 @@ def masked(words: Sequence[str], devices: Sequence[Device], places: Sequence[str
     said = [w for w in words if w not in PUNCTUATION]
     singulars = [singular(w) for w in said]
     names = {name_words(n): "<name>" for d in devices for n in (d.name, *d.aliases) if n}
-    marks = {**{name_words(p): "<place>" for p in (*places, *(d.area for d in devices), *(d.floor for d in devices)) if p}}
+    marks = {
+        **{name_words(p): "<place>" for p in (*places, *(d.area for d in devices), *(d.floor for d in devices)) if p}
+    }
     marks |= {form: tag for form, tag in names.items() if len(form) > 1 or form not in KINDS}
     out: list[str] = []
     at = 0
@@ -62,5 +64,3 @@ def vector(words: Sequence[str]) -> NDArray[np.float32]:
 
 def _place(key: str) -> int:
     return zlib.crc32(key.encode()) & (SIZE - 1)
-
-

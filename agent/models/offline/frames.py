@@ -115,7 +115,24 @@ def _acts_without_value(actions: Collection[str]) -> bool:
 def is_question(words: Sequence[str]) -> bool:
     """Whether the clause asks. "Could you turn it on?" is a request, "tell me if it is on" asks."""
     at = 0
-    while at < len(words) and words[at] in ("please", "hey", "hi", "hello", "ok", "okay", "homeguard", "and", "so", "um", "well", ",", "now", "also", "then", "but"):
+    while at < len(words) and words[at] in (
+        "please",
+        "hey",
+        "hi",
+        "hello",
+        "ok",
+        "okay",
+        "homeguard",
+        "and",
+        "so",
+        "um",
+        "well",
+        ",",
+        "now",
+        "also",
+        "then",
+        "but",
+    ):
         at += 1
     rest = list(words[at:])
     for request in _REQUESTS:
@@ -147,7 +164,30 @@ def _negated(words: Sequence[str]) -> bool:
 def _lead(words: Sequence[str], held: Collection[int]) -> int:
     """Where the clause proper begins, behind politeness."""
     at = 0
-    while at < len(words) and at not in held and words[at] in LEAD_INS | {",", "dont", "not", "do", "never", "no", "forget", "why", "how", "about", "a", "favor", "able", "are", "be", "my"}:
+    while (
+        at < len(words)
+        and at not in held
+        and words[at]
+        in LEAD_INS
+        | {
+            ",",
+            "dont",
+            "not",
+            "do",
+            "never",
+            "no",
+            "forget",
+            "why",
+            "how",
+            "about",
+            "a",
+            "favor",
+            "able",
+            "are",
+            "be",
+            "my",
+        }
+    ):
         at += 1
     return at
 
@@ -166,18 +206,90 @@ def _actions(words: Sequence[str], held: Collection[int], used: set[int]) -> tup
     for at, word in enumerate(text):
         if at in held and at != lead and not (at == len(text) - 1 and word in VERBS and lead == 0):
             continue
-        if word not in VERBS and not (word.endswith("ing") and _base(word) in VERBS and at and text[at - 1] in ("about", "mind", "without", "of", "to", "no", "from", "start", "stop", "avoid", "than")):
+        if word not in VERBS and not (
+            word.endswith("ing")
+            and _base(word) in VERBS
+            and at
+            and text[at - 1] in ("about", "mind", "without", "of", "to", "no", "from", "start", "stop", "avoid", "than")
+        ):
             continue
         base = word if word in VERBS else _base(word)
         if at in held and at == lead and len(text) == 1:
             continue
         near = text[at + 1] if at + 1 < len(text) else ""
         before = text[at - 1] if at else ""
-        if before in ("is", "are", "was", "were", "been", "being") and base in ("open", "shut", "close") and not _wished(text):
+        if (
+            before in ("is", "are", "was", "were", "been", "being")
+            and base in ("open", "shut", "close")
+            and not _wished(text)
+        ):
             continue
-        if base in ("clean", "open", "close", "secure", "start", "back", "play", "find", "return", "send", "record", "film", "charge", "light", "cool", "heat", "make", "put", "give", "run", "lock", "drop", "dock", "next", "picture", "photo", "vacuum", "switch", "dimmer", "silence", "change") and at > lead and before not in ("to", "please", "and", "you", "then", "or", "dont", "not", "never", "mind", ",", "just", "no") and at != len(text) - 1 and base not in ("next",):
+        if (
+            base
+            in (
+                "clean",
+                "open",
+                "close",
+                "secure",
+                "start",
+                "back",
+                "play",
+                "find",
+                "return",
+                "send",
+                "record",
+                "film",
+                "charge",
+                "light",
+                "cool",
+                "heat",
+                "make",
+                "put",
+                "give",
+                "run",
+                "lock",
+                "drop",
+                "dock",
+                "next",
+                "picture",
+                "photo",
+                "vacuum",
+                "switch",
+                "dimmer",
+                "silence",
+                "change",
+            )
+            and at > lead
+            and before
+            not in ("to", "please", "and", "you", "then", "or", "dont", "not", "never", "mind", ",", "just", "no")
+            and at != len(text) - 1
+            and base not in ("next",)
+        ):
             continue
-        if base in ("vacuum", "switch", "lock", "dock", "photo", "picture", "dimmer", "record", "back", "return", "clean", "start", "light", "film") and at == len(text) - 1 and at > lead and base not in ("start",) and before not in ("to", "go", "please", "a", "take") and not (base == "back" and before in ("go", "skip")):
+        if (
+            base
+            in (
+                "vacuum",
+                "switch",
+                "lock",
+                "dock",
+                "photo",
+                "picture",
+                "dimmer",
+                "record",
+                "back",
+                "return",
+                "clean",
+                "start",
+                "light",
+                "film",
+            )
+            and at == len(text) - 1
+            and at > lead
+            and base not in ("start",)
+            and before not in ("to", "go", "please", "a", "take")
+            and not (base == "back" and before in ("go", "skip"))
+        ):
             if base in ("clean", "dock", "lock", "record") and lead == at:
                 pass
             elif base not in ("lock",) or lead != at:
@@ -232,7 +344,29 @@ def _phrasal(
                 found = [*found, action]
             strong = True
             for at, word in enumerate(words):
-                if at not in held and word in ("up", "down", "base", "dock", "station", "charger", "last", "previous", "take", "draw", "roll", "pull", "picture", "photo", "snapshot", "image", "upwards", "its", "crank", "snap", "home" if action == "dock" else "up"):
+                if at not in held and word in (
+                    "up",
+                    "down",
+                    "base",
+                    "dock",
+                    "station",
+                    "charger",
+                    "last",
+                    "previous",
+                    "take",
+                    "draw",
+                    "roll",
+                    "pull",
+                    "picture",
+                    "photo",
+                    "snapshot",
+                    "image",
+                    "upwards",
+                    "its",
+                    "crank",
+                    "snap",
+                    "home" if action == "dock" else "up",
+                ):
                     used.add(at)
     if _wished(words) or re.match(r"(?:have|get|leave) (?:the|my|all)", text):
         for participle, action in (("locked", "lock"), ("unlocked", "unlock"), ("closed", "close"), ("shut", "close"),
@@ -268,8 +402,43 @@ def _particle(words: Sequence[str], held: Collection[int]) -> tuple[int, str] | 
             return at, "off"
         following = words[at + 1] if at + 1 < len(words) else ""
         after_head = at > 0 and (at - 1) in heads
-        ends = following in ("", "please", "now", "in", "at", "for", "thanks", ",", "here", "everywhere", "throughout", "across", "on", "inside", "to", "tonight", "and", "so", "again", "upstairs", "downstairs", "too", "when", "if", "as", "except", "outside", "right", "immediately", "with", "only", "but")
-        if word == "out" and (after_head or (ends and at > 0 and singular(words[at - 1]) in ("light", "lamp", "lighting"))):
+        ends = following in (
+            "",
+            "please",
+            "now",
+            "in",
+            "at",
+            "for",
+            "thanks",
+            ",",
+            "here",
+            "everywhere",
+            "throughout",
+            "across",
+            "on",
+            "inside",
+            "to",
+            "tonight",
+            "and",
+            "so",
+            "again",
+            "upstairs",
+            "downstairs",
+            "too",
+            "when",
+            "if",
+            "as",
+            "except",
+            "outside",
+            "right",
+            "immediately",
+            "with",
+            "only",
+            "but",
+        )
+        if word == "out" and (
+            after_head or (ends and at > 0 and singular(words[at - 1]) in ("light", "lamp", "lighting"))
+        ):
             return at, "off"
         if word == "on" and (after_head or (ends and at > 0)):
             best = best or (at, "on")
@@ -294,14 +463,36 @@ def _value(words: Sequence[str], held: Collection[int], used: set[int]) -> tuple
         number = float(word)
         if best is None or before in ("to", "at"):
             best = Amount(number, unit)
-            relative = before == "by" or (size > 0 and at + 1 + size < len(words) and words[at + 1 + size] in ("more", "less", "brighter", "dimmer", "warmer", "cooler", "higher", "lower", "louder", "quieter", "hotter", "colder"))
+            relative = before == "by" or (
+                size > 0
+                and at + 1 + size < len(words)
+                and words[at + 1 + size]
+                in (
+                    "more",
+                    "less",
+                    "brighter",
+                    "dimmer",
+                    "warmer",
+                    "cooler",
+                    "higher",
+                    "lower",
+                    "louder",
+                    "quieter",
+                    "hotter",
+                    "colder",
+                )
+            )
             used.update(range(at, at + 1 + size))
             if before in ("to", "at", "by"):
                 used.add(at - 1)
     if best is not None:
         return best, relative
     for at, word in enumerate(words):
-        if word in NAMED_LEVELS and at not in held and (word not in ("third", "quarter") or "a" in words[max(0, at - 1) : at]):
+        if (
+            word in NAMED_LEVELS
+            and at not in held
+            and (word not in ("third", "quarter") or "a" in words[max(0, at - 1) : at])
+        ):
             used.add(at)
             return Amount(NAMED_LEVELS[word], "percent", word), False
     return None, False
@@ -377,7 +568,14 @@ def _option(
             return "fan only"
     for at in sorted(free):
         word = words[at]
-        follows_to = at > 0 and words[at - 1] in ("to", "on", "in", "the") and (at == len(words) - 1 or words[at + 1] in ("mode", "speed", "in", "on", "for", "setting", "position", ",", "please"))
+        follows_to = (
+            at > 0
+            and words[at - 1] in ("to", "on", "in", "the")
+            and (
+                at == len(words) - 1
+                or words[at + 1] in ("mode", "speed", "in", "on", "for", "setting", "position", ",", "please")
+            )
+        )
         mode_after = at + 1 < len(words) and words[at + 1] in ("mode", "speed", "setting")
         listed = word in HVAC_WORDS or word in NAMED_SPEEDS
         if word in ("off", "fan") and attribute != "mode":
@@ -386,7 +584,13 @@ def _option(
         if listed and (follows_to or mode_after or ends_named):
             used.add(at)
             return word
-        if attribute in ("mode", "swing", "preset", "source") and follows_to and words[at - 1] in ("to", "the") and word not in ("the", "a", "mode") and (at == len(words) - 1 or words[at + 1] in ("mode", "position", "in", "on", "for", "setting")):
+        if (
+            attribute in ("mode", "swing", "preset", "source")
+            and follows_to
+            and words[at - 1] in ("to", "the")
+            and word not in ("the", "a", "mode")
+            and (at == len(words) - 1 or words[at + 1] in ("mode", "position", "in", "on", "for", "setting"))
+        ):
             if word in ("swing", "fan", "air", "mode"):
                 continue
             used.add(at)

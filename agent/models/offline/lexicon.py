@@ -30,7 +30,9 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "film": ("record",), "apply": ("turn_on",), "give": (),
 }  # fmt: skip
 #: Verbs that take "on" or "off" ("turn the lamp off").
-PARTICLE_HEADS: Final = frozenset(("turn", "switch", "put", "power", "flip", "get", "bring", "shut", "leave", "kick", "fire", "toggle", "click"))
+PARTICLE_HEADS: Final = frozenset(
+    ("turn", "switch", "put", "power", "flip", "get", "bring", "shut", "leave", "kick", "fire", "toggle", "click")
+)
 #: Words before a command that change nothing about it.
 LEAD_INS: Final = frozenset(
     ("please", "hey", "hi", "hello", "ok", "okay", "now", "just", "kindly", "homeguard", "then", "also", "and", "so",

@@ -50,7 +50,7 @@ export default function ConfirmCard() {
         <span className="hg-card-icon"><Icon aria-hidden="true" /></span>
         <div className="hg-card-words">
           <div className="hg-card-title" id={titleId}>{props.text}</div>
-          {props.detail ? <div className="hg-card-detail">{props.detail}</div> : null}
+          {open && props.detail ? <div className="hg-card-detail">{props.detail}</div> : null}
         </div>
         {open ? <span className={"hg-card-clock" + (left <= 30 ? " hg-soon" : "")} role="timer" aria-label={left + " seconds left"}><Clock3 aria-hidden="true" />{clock(left)}</span> : null}
       </div>

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
+
+#: What a column of ours holds.
+Cell: TypeAlias = str | int | float | bytes | None
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DECODER: Final = msgspec.json.Decoder()

@@ -8,7 +8,7 @@ import apsw
 
 from homeguard.errors import HomeMismatch
 from homeguard.model import Command, Confirmation, Effect, Json
-from homeguard.stores.sqlite.columns import json_text, json_value, micros, micros_or_none, moment, moment_or_none
+from homeguard.stores.sqlite.columns import Cell, json_text, json_value, micros, micros_or_none, moment, moment_or_none
 from homeguard.stores.sqlite.database import Database
 from homeguard.stores.sqlite.journal import INSERT_COMMAND, command_row
 
@@ -71,7 +71,7 @@ class SqliteConfirmations:
         if any(command.home_id != home_id for command in commands):
             raise HomeMismatch("a command names another home")
         rows = [command_row(command, "pending") for command in commands] if approve else []
-        given: dict[str, apsw.SQLiteValue] = {
+        given: dict[str, Cell] = {
             "home": home_id, "id": confirmation_id, "state": "approved" if approve else "denied", "by": by,
             "now": micros(now),
         }  # fmt: skip
@@ -95,7 +95,7 @@ class SqliteConfirmations:
         return sorted((_confirmation(row) for row in rows), key=lambda found: (found.created_at, found.id))
 
 
-def _row(confirmation: Confirmation) -> tuple[apsw.SQLiteValue, ...]:
+def _row(confirmation: Confirmation) -> tuple[Cell, ...]:
     return (
         confirmation.id, confirmation.home_id, confirmation.user_id, confirmation.text, confirmation.detail,
         confirmation.tier, json_text(confirmation.effects), micros(confirmation.created_at),

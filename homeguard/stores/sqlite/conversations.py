@@ -7,7 +7,7 @@ import apsw
 
 from homeguard.errors import HomeMismatch
 from homeguard.model import Message, Thread
-from homeguard.stores.sqlite.columns import json_text, json_value, micros, moment
+from homeguard.stores.sqlite.columns import Cell, json_text, json_value, micros, moment
 from homeguard.stores.sqlite.database import Database
 
 TITLE_LENGTH = 60
@@ -67,7 +67,12 @@ class SqliteConversations:
         return None if row is None else _thread(row)
 
     async def threads(self, home_id: str, user_id: str, *, limit: int = 50, search: str = "") -> list[Thread]:
-        given = {"home": home_id, "user": user_id, "words": json_text(search.casefold().split()), "limit": limit}
+        given: dict[str, Cell] = {
+            "home": home_id,
+            "user": user_id,
+            "words": json_text(search.casefold().split()),
+            "limit": limit,
+        }
         rows = await self._database.rows(_THREADS, given)
         return [_thread(row) for row in rows]
 
@@ -90,8 +95,8 @@ def _title(text: str) -> str:
     words = " ".join(text.split())
     if len(words) <= TITLE_LENGTH:
         return words
-    cut = words[: TITLE_LENGTH - 1]
-    return (cut.rsplit(" ", 1)[0] if " " in cut else cut) + "…"
+    cut = words[:TITLE_LENGTH]
+    return (cut.rsplit(" ", 1)[0] if " " in cut else cut[:-1]) + "…"
 
 
 def _thread(row: Any) -> Thread:

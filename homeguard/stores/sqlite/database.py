@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from homeguard.errors import Conflict, HomeGuardError, Overloaded, StartRefused, StorageFull, StoreUnavailable
+from homeguard.stores.sqlite.columns import Cell
 
 T = TypeVar("T")
 
@@ -113,7 +114,7 @@ class Database:
         finally:
             self._reading -= 1
 
-    async def change(self, sql: str, given: apsw.Bindings = ()) -> int:
+    async def change(self, sql: str, given: tuple[Cell, ...] | dict[str, Cell] = ()) -> int:
         """Run one statement as a `write`; returns how many rows it changed."""
 
         def run(connection: apsw.Connection) -> int:
@@ -122,11 +123,11 @@ class Database:
 
         return await self.write(run)
 
-    async def rows(self, sql: str, given: apsw.Bindings = ()) -> list[Any]:
+    async def rows(self, sql: str, given: tuple[Cell, ...] | dict[str, Cell] = ()) -> list[Any]:
         """All rows of one query, as a `read`."""
         return await self.read(lambda connection: connection.execute(sql, given).fetchall())
 
-    async def row(self, sql: str, given: apsw.Bindings = ()) -> Any:
+    async def row(self, sql: str, given: tuple[Cell, ...] | dict[str, Cell] = ()) -> Any:
         """The first row of one query, as a `read`; None when there is none."""
         return await self.read(lambda connection: connection.execute(sql, given).fetchone())
 

@@ -4,10 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-import apsw
-
 from homeguard.model import Device, Hardware
-from homeguard.stores.sqlite.columns import json_text, json_value, micros_or_none, moment_or_none
+from homeguard.stores.sqlite.columns import Cell, json_text, json_value, micros_or_none, moment_or_none
 from homeguard.stores.sqlite.database import Database
 
 _SELECT = (
@@ -76,7 +74,7 @@ class SqliteDevices:
         return [device for _, device in sorted(self._by_id.get(device_id, {}).items())[:10]]
 
 
-def _row(device: Device) -> tuple[apsw.SQLiteValue, ...]:
+def _row(device: Device) -> tuple[Cell, ...]:
     return (
         device.home_id, device.id, device.name, device.type, json_text(device.capabilities), device.area, device.floor,
         json_text(device.aliases), None if device.hardware is None else json_text(device.hardware),

@@ -13,7 +13,7 @@ import msgspec
 from homeguard.errors import InvalidInput
 from homeguard.model import Event, Metadata
 from homeguard.ports.events import Page
-from homeguard.stores.sqlite.columns import json_text, json_value, micros, moment
+from homeguard.stores.sqlite.columns import Cell, json_text, json_value, micros, moment
 from homeguard.stores.sqlite.database import Database
 
 _PUT: Final = (
@@ -70,7 +70,7 @@ class SqliteEvents:
         limit = min(max(limit, 1), 1000)
         last = micros(end) if end is not None else _FOREVER
         below, below_id = (last, "") if cursor is None else _behind(cursor)
-        given: dict[str, apsw.SQLiteValue] = {
+        given: dict[str, Cell] = {
             "home": home_id, "device": device_id, "start": micros(start) if start is not None else -_FOREVER,
             # The narrower of both ends, so that the index starts at the cursor.
             "end": min(last, below + 1), "below": below, "below_id": below_id, "limit": limit + 1,
@@ -120,7 +120,7 @@ def _behind(cursor: str) -> tuple[int, str]:
     return at, event_id
 
 
-def _row(event: Event) -> tuple[apsw.SQLiteValue, ...]:
+def _row(event: Event) -> tuple[Cell, ...]:
     said = event.metadata
     return (
         event.home_id, event.event_id, event.event_type, micros(event.at), micros(event.received_at), event.device_id,

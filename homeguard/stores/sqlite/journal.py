@@ -3,10 +3,8 @@
 from datetime import datetime
 from typing import Any, Final
 
-import apsw
-
 from homeguard.model import Command, Outcome
-from homeguard.stores.sqlite.columns import json_text, json_value, micros, micros_or_none, moment, moment_or_none
+from homeguard.stores.sqlite.columns import Cell, json_text, json_value, micros, micros_or_none, moment, moment_or_none
 from homeguard.stores.sqlite.database import Database
 
 _COLUMNS: Final = (
@@ -70,7 +68,7 @@ class SqliteJournal:
         return int(count)
 
 
-def command_row(command: Command, outcome: Outcome) -> tuple[apsw.SQLiteValue, ...]:
+def command_row(command: Command, outcome: Outcome) -> tuple[Cell, ...]:
     """What `INSERT_COMMAND` takes."""
     return (
         command.id, command.home_id, command.device_id, command.command, json_text(command.parameters),

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from homeguard.stores.sqlite.segments import (
     scan,
     segment_path,
     segments_in,
+    starts_at,
 )
 
 #: What may wait for the disk.
@@ -57,9 +58,8 @@ async def open_log(directory: Path, clock: Clock, *, segment_size: int = SEGMENT
     try:
         yield log
     finally:
-        flushing.cancel()
-        await asyncio.gather(flushing, return_exceptions=True)
         await log._close()
+        await flushing
 
 
 @dataclass(slots=True, eq=False)
@@ -99,6 +99,7 @@ class SegmentLog:
         self._waiting_bytes = 0
         self._last_at = 0
         self._closed = False
+        self._ended = asyncio.Event()
 
     # --- appending
 
@@ -231,19 +232,18 @@ class SegmentLog:
     async def seek(self, group: str, at: datetime | None) -> None:
         reader = self._group(group)
         async with reader.moving:
-            first = self._segments[0].first
-            offset = first if at is None else await asyncio.to_thread(self._offset_since, micros(at))
+            found = 0 if at is None else await asyncio.to_thread(self._offset_since, micros(at))
+            offset = max(found, self._segments[0].first)
             reader.position = reader.committed = reader.delivered = offset
             reader.place = None
             self._note_moved(group)
 
     def _offset_since(self, at: int) -> int:
-        """Times grow with offsets: the wanted record is in the last file that begins before, or begins the next."""
+        """Times grow with offsets: it is in the last file that begins before `at`, or it begins the file behind."""
         for segment in reversed(self._segments):
-            if (first := first_since(segment, 0)) is None:
-                continue
-            found = first_since(segment, at)
-            if found != first:
+            begun = starts_at(segment)
+            if begun is not None and begun < at:
+                found = first_since(segment, at)
                 return min(self._end, self._following(segment) if found is None else found)
         return self._segments[0].first
 
@@ -268,12 +268,12 @@ class SegmentLog:
     async def trim(self, older_than: datetime) -> int:
         """Delete whole files whose records are all older and done for every known group; returns how many went."""
         limit = micros(older_than)
-        done = min((group.committed for group in self._groups.values()), default=self._end)
         count = 0
         while len(self._segments) > 1:
             following = self._segments[1]
-            starts_at = await asyncio.to_thread(_starts_at, following)
-            if following.first > done or starts_at is None or starts_at > limit:
+            begun = await asyncio.to_thread(starts_at, following)
+            done = min((group.committed for group in self._groups.values()), default=self._end)
+            if following.first > done or begun is None or begun > limit:
                 break
             # The name goes first from what readers see, then from the folder.
             gone = self._segments.pop(0)
@@ -302,24 +302,25 @@ class SegmentLog:
 
     async def _flush_regularly(self) -> None:
         """Positions may be a second old after a crash: consumers are safe to run twice."""
-        while True:
+        while not self._ended.is_set():
             await self._moved_any.wait()
-            try:
-                await self._flush()
-            except StoreUnavailable as error:
-                _logger.warning("%s", error.message)
-            await asyncio.sleep(FLUSH_EVERY_S)
+            await self._flush()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH_EVERY_S):
+                    await self._ended.wait()
+        await self._flush()
 
     async def _flush(self) -> None:
         offsets = {name: self._groups[name].committed for name in self._moved}
         self._moved.clear()
         self._moved_any.clear()
         try:
-            await asyncio.to_thread(save_offsets, self._directory / "groups", offsets)
+            if offsets:
+                await asyncio.to_thread(save_offsets, self._directory / "groups", offsets)
         except OSError as error:
             self._moved.update(offsets)
             self._moved_any.set()
-            raise StoreUnavailable(f"the positions of the log cannot be written: {error.strerror}") from error
+            _logger.warning("the positions of the log cannot be written: %s", error.strerror)
 
     # --- opening and closing
 
@@ -364,8 +365,8 @@ class SegmentLog:
         # What the thread told last is run before the readers are sent home.
         await asyncio.sleep(0)
         self._arrived.set()
-        if self._moved:
-            await self._flush()
+        self._ended.set()
+        self._moved_any.set()
 
 
 def _mend(segment: Segment) -> Scan:
@@ -377,11 +378,6 @@ def _mend(segment: Segment) -> Scan:
             file.truncate(found.good)
             os.fsync(file.fileno())
     return found
-
-
-def _starts_at(segment: Segment) -> int | None:
-    """When the first record of a file was appended, in microseconds; None when it has none."""
-    return _first_time(segment)
 
 
 def _again(error: HomeGuardError) -> HomeGuardError:

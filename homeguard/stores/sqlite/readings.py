@@ -8,7 +8,7 @@ import apsw
 
 from homeguard.errors import InvalidInput
 from homeguard.model import Reading, Window
-from homeguard.stores.sqlite.columns import micros, moment
+from homeguard.stores.sqlite.columns import Cell, micros, moment
 from homeguard.stores.sqlite.database import Database
 
 #: (home, device, metric)
@@ -100,7 +100,7 @@ class SqliteReadings:
         if step <= 0 or step % _MINUTE:
             raise InvalidInput("windows are whole minutes long", field="every")
         slot, sql = (_HOUR, _BY_HOUR) if step % _HOUR == 0 else (_MINUTE, _BY_MINUTE)
-        given = {
+        given: dict[str, Cell] = {
             "home": home_id, "device": device_id, "metric": metric, "every": step // slot,
             "from": micros(start) // step * step // slot, "to": -(-micros(end) // step) * step // slot,
         }  # fmt: skip

@@ -198,6 +198,11 @@ def first_since(segment: Segment, at: int) -> int | None:
     return next((place.offset for place, appended_at in _heads(segment) if appended_at >= at), None)
 
 
+def starts_at(segment: Segment) -> int | None:
+    """When the first record of the file was appended, in microseconds; None when it has none."""
+    return next((appended_at for _, appended_at in _heads(segment)), None)
+
+
 def _heads(segment: Segment) -> Iterator[tuple[Place, int]]:
     """Every record's place and time, by the lengths alone."""
     size = segment.path.stat().st_size

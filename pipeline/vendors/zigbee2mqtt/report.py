@@ -15,8 +15,7 @@ _MEASURES: Final = frozenset(
 #: Reported although the definition does not expose them.
 _UNDECLARED: Final[Mapping[str, str]] = {
     "linkquality": "link_quality", "battery": "battery_pct", "voltage": "voltage_v", "temperature": "temperature_c",
-    "humidity": "humidity_pct", "pressure": "pressure_hpa", "illuminance": "illuminance_lx", "power": "power_w",
-    "energy": "energy_kwh",
+    "humidity": "humidity_pct", "pressure": "pressure_hpa", "illuminance": "illuminance_lx",
 }  # fmt: skip
 #: Attribute -> what it is called when it becomes true and when it becomes false (`""`: only a change of state).
 _SAYS: Final[Mapping[str, tuple[str, str]]] = {
@@ -85,14 +84,19 @@ def _reconciled(found: dict[str, Value], payload: Mapping[str, Any]) -> dict[str
 
 
 def observe(
-    device: Device, payload: Mapping[str, Any], previous: Attributes | None, *, is_retained: bool = False
+    device: Device,
+    payload: Mapping[str, Any],
+    previous: Attributes | None,
+    *,
+    is_retained: bool = False,
+    is_repeat: bool = False,
 ) -> tuple[dict[str, Value], list[Observation]]:
     """The attributes, and the events that they are, in order: what happened, what changed, what was measured.
 
     Zigbee2MQTT repeats a device's whole cached state whenever one value moves, so only a change against `previous` (the
     attributes as last known, `None` when nothing is) is an event of its own; a motion sensor that reports again with
     nothing else new was triggered again. A retained message tells how things are, not that they just happened: it
-    raises only dangers.
+    raises only dangers. `is_repeat`: delivered before, so what is not news against `previous` says nothing new at all.
     """
     attributes = attributes_of(device, payload)
     action = attributes.pop("action", None)
@@ -114,7 +118,7 @@ def observe(
         seen.append(Observation(event_type="button_pressed", payload={"action": action}))
     measures = {n: v for n, v in attributes.items() if n in _MEASURES and not isinstance(v, bool | str)}
     rest = {n: v for n, v in attributes.items() if n not in measures and n not in told}
-    if set(rest) & set(changed) or (rest and not measures and not seen):
+    if set(rest) & set(changed) or (rest and not measures and not seen and not is_repeat):
         seen.append(Observation(event_type="state_changed", payload=rest))
     if measures:
         seen.append(Observation(event_type="telemetry", payload={"metrics": measures}))

@@ -76,6 +76,18 @@ def read_state(body: bytes) -> dict[str, Any]:
     return value
 
 
+def read_list(body: bytes) -> list[Any]:
+    """A payload of the bridge that lists things.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    value = read_json(body, MAX_BRIDGE_BYTES)
+    if not isinstance(value, list):
+        raise ValueError("the bridge lists things as a JSON array")  # noqa: TRY004 - as above
+    return value
+
+
 def read_availability(body: bytes) -> bool:
     """`online`/`offline`, bare or as `{"state": ...}`, in any case.
 

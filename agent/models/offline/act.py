@@ -1,0 +1,259 @@
+"""A clause that wants something done: which devices, which command for each, or why not. Pure."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from agent.models.offline.acting import Cannot, Order, able, order
+from agent.models.offline.frames import Frame
+from agent.models.offline.home import Home
+from agent.models.offline.parts import Part, control, question, refusal
+from agent.models.offline.wording import listed, names_of, start, the
+from homeguard.model import Device
+from homeguard.targets import GUARDED_TYPES, Targets, resolve
+
+_MEDIA = frozenset(("play", "pause", "next", "previous", "mute", "unmute", "play_media"))
+_ATTRIBUTE_TYPES = {
+    "brightness": ("light",), "color": ("light",), "color_temperature": ("light",), "volume": ("media_player",),
+    "temperature": ("thermostat", "air_conditioner", "heater"), "target": ("thermostat", "air_conditioner", "heater"),
+    "mode": ("thermostat", "air_conditioner"), "fan_speed": ("thermostat", "air_conditioner", "fan"), "speed": ("fan",),
+    "humidity": ("humidifier", "dehumidifier"), "position": ("cover", "valve"), "tilt": ("cover",), "swing": ("air_conditioner", "fan"),
+    "source": ("media_player",),
+}  # fmt: skip
+_CLIMATE = ("thermostat", "air_conditioner", "heater")
+_EVERY_DAY = ("light", "switch", "plug", "fan", "media_player", "diffuser", "humidifier", "dehumidifier", "air_purifier", "appliance", "group")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the conversation was about: the devices, the action and the clause that came last."""
+
+    devices: tuple[Device, ...] = ()
+    action: str = ""
+    frame: Frame = field(default_factory=lambda: Frame(words=()))
+    label: str = ""
+    asked: bool = False
+    condition: tuple[str, ...] = ()
+
+    def merged(self, now: Frame) -> Frame:
+        """The earlier request with the new target (and value, if one was said)."""
+        base = replace(self.frame, target=now.target, words=(*self.frame.words, *now.words), held=frozenset())
+        if now.has_value:
+            return replace(base, value=now.value, color=now.color, kelvin=now.kelvin, option=now.option, relative=now.relative)
+        return base
+
+    def again(self, devices: Sequence[Device], home: Home, text: str) -> Part:
+        """The last action for fewer devices."""
+        orders = [(d, o) for d in devices if isinstance(o := order(self.action, self.frame, home, d), Order)]
+        return control(text, orders, home)
+
+    def guess(self, found: Frame, home: Home) -> Callable[[Device], bool] | None:
+        """Which devices a clause that is not carried out would have been about."""
+        action = next((a for a in found.actions if a not in ("set", "raise", "lower")), "")
+        return (lambda d: able(action, found, home, d)) if action else None
+
+
+def act(
+    action: str, found: Frame, spoken: str, home: Home, area: str, device_id: str, context: Context
+) -> tuple[Part, Context]:
+    """One clause with its action chosen."""
+    if action == "play_media":
+        return _play(found, spoken, home, area, context)
+    wanted = targets(action, found, home, area, device_id, context)
+    if context.condition:
+        return refusal(spoken, "I can't act on an \"if\" yet. Ask me for the value first, or make it a rule with \"when\"."), replace(context, condition=())
+    after = replace(context, action=action, frame=found, asked=False, label="")
+    problem = _problem(action, found, spoken, home, wanted, context)
+    if problem is not None:
+        return problem, replace(after, devices=wanted.ambiguous or context.devices, asked=problem.asks)
+    tried = [(d, order(action, found, home, d)) for d in wanted.devices]
+    orders = [(d, o) for d, o in tried if isinstance(o, Order)]
+    after = replace(after, devices=tuple(d for d, _ in orders) or wanted.devices)
+    if orders:
+        missing = [(d, o) for d, o in tried if isinstance(o, Cannot)] if wanted.by_name and len(tried) < 5 else []
+        part = control(spoken, orders, home)
+        if missing:
+            why = f"{start(names_of([d for d, _ in missing]))} {missing[0][1].why}."
+            tell = part.tell
+            part = replace(part, why=why, tell=lambda results: f"{tell(results) if tell else ''} {why}")
+        return part, after
+    return refusal(spoken, _why(tried, wanted, home)), after
+
+
+def _why(tried: Sequence[tuple[Device, Order | Cannot]], wanted: Targets, home: Home) -> str:
+    device, cannot = tried[0]
+    why = cannot.why if isinstance(cannot, Cannot) else ""
+    if len(tried) == 1:
+        takes = sorted(str(c) for c in home.fact(device, "commands") or ())
+        can = f" It takes {listed([c.replace('_', ' ') for c in takes], 6)}." if takes and why.startswith("cannot") else ""
+        hint = " Say \"unlock\" if you mean the lock." if "but not opened" in why else can
+        return f"{start(the(device))} {why}.{hint}"
+    return f"{start(names_of([d for d, _ in tried], 3))} {why}."
+
+
+def _problem(
+    action: str, found: Frame, spoken: str, home: Home, wanted: Targets, context: Context
+) -> Part | None:
+    if wanted.here_unknown:
+        return question(spoken, "Which room are you in?")
+    if wanted.suggestions:
+        return question(spoken, f"Did you mean {names_of(wanted.suggestions)}? Please say it once more in full.")
+    if wanted.ambiguous:
+        verb = action.replace("_", " ") if action not in ("set", "raise", "lower") else "change"
+        return question(spoken, f"Which one should I {verb}: {names_of(wanted.ambiguous, 6)}?")
+    if wanted.unmatched or (not wanted.devices and wanted.said):
+        words = " ".join(wanted.said) or " ".join(wanted.unmatched)
+        place = f" in the {wanted.area.lower()}" if wanted.area and wanted.area.lower() not in words else ""
+        return refusal(spoken, f"I can't find \"{words}\"{place} in this home.")
+    if not wanted.devices:
+        verb = action.replace("_", " ")
+        if not found.target and action in ("turn_on", "turn_off", "open", "close", "lock", "unlock", "start", "stop", "toggle"):
+            if not any(able(action, found, home, d) for d in home.devices):
+                return refusal(spoken, f"There is nothing in this home that I can {verb}.")
+            return question(spoken, f"What should I {verb}?")
+        if action in _MEDIA or found.attribute == "volume":
+            return refusal(spoken, "There is no media player in this home.")
+        return refusal(spoken, "There is nothing in this home that can do that.")
+    return None
+
+
+def targets(
+    action: str, found: Frame, home: Home, area: str, device_id: str, context: Context
+) -> Targets:
+    """The devices that a clause is about."""
+    types = _implied_types(action, found)
+
+    def can(device: Device) -> bool:
+        return able(action, found, home, device)
+
+    def implied(device: Device) -> bool:
+        return (not types or device.type in types) and can(device)
+
+    words = [w for w in found.target if w not in ("it", "them", "that", "this", "one", "again", "everyone")]
+    if found.attribute in ("volume",) or action in _MEDIA:
+        words = [w for w in words if w not in ("song", "track", "music", "episode", "item", "playback", "playing", "show", "movie", "video", "audio", "sound", "tune") or w in _held(found)]
+    if action in ("start", "dock", "locate"):
+        words = [w for w in words if w not in ("cleaning", "vacuuming", "floor", "floors", "base", "dock", "station", "charger", "mowing", "lawn", "home", "back", "cleaner") or w in _held(found)]
+    if action in ("arm", "disarm"):
+        words = [w for w in words if w not in ("system", "house", "home", "security", "away", "night", "stay", "mode")]
+    if action == "mute" or found.attribute == "mode":
+        words = [w for w in words if w not in ("sound", "mode")]
+    if action == "lock" and (set(found.words) & {"everything", "up"} and not words or words in (["everything"], ["everything", "up"], ["house"], ["home"])):
+        return Targets(devices=tuple(d for d in home.devices if can(d)), plural=True)
+    pronoun = bool({"it", "them", "that", "this"} & set(found.words)) or bool(context.asked)
+    bare = [w for w in words if w not in ("the", "a", "in", "all", "of", "on", "my", "at", "to")]
+    if not bare and not (set(words) & {"all"} and types):
+        return _unsaid(action, found, home, area, device_id, context, implied, can, pronoun)
+    pool: Sequence[Device] = context.devices if context.asked and context.devices else home.devices
+    result = resolve(words, pool, areas=home.areas, floors=home.floors, near_area=area, able=can, implied=implied)
+    if not (result.devices or result.ambiguous) and pool is not home.devices:
+        result = resolve(words, home.devices, areas=home.areas, floors=home.floors, near_area=area, able=can, implied=implied)
+    if {"everything", "device", "devices", "thing", "things"} & set(words):
+        kept = tuple(d for d in result.devices if can(d) and (d.type in _EVERY_DAY or action not in ("turn_on", "turn_off", "toggle")))
+        result = replace(result, devices=kept)
+    if result.ambiguous and not any(d.type in GUARDED_TYPES for d in result.ambiguous):
+        picked = _likely(action, result.ambiguous, home)
+        if picked:
+            return replace(result, ambiguous=(), devices=picked)
+    if len(result.devices) > 1 and not result.plural and all(d.type == "media_player" for d in result.devices):
+        result = replace(result, devices=_likely(action, result.devices, home) or result.devices)
+    return result
+
+
+def _held(found: Frame) -> set[str]:
+    return {w for at, w in enumerate(found.words) if at in found.held}
+
+
+def _implied_types(action: str, found: Frame) -> tuple[str, ...]:
+    if action in _MEDIA:
+        return ("media_player",)
+    if found.attribute in _ATTRIBUTE_TYPES:
+        return _ATTRIBUTE_TYPES[found.attribute]
+    if found.color or found.kelvin or set(found.words) & {"brighter", "dimmer", "darker", "brighten", "dim", "darken", "bright", "dark", "light"}:
+        return ("light",)
+    if set(found.words) & {"louder", "quieter", "softer", "loud", "quiet"}:
+        return ("media_player",)
+    if set(found.words) & {"warmer", "cooler", "hotter", "colder", "cold", "hot", "warm", "heat", "cool"}:
+        return _CLIMATE
+    if found.value is not None and found.value.unit in ("F", "C", "degrees"):
+        return _CLIMATE
+    if action in ("turn_on", "turn_off", "toggle"):
+        return _EVERY_DAY
+    if action == "start":
+        return ("vacuum", "mower")
+    if action in ("raise", "lower", "set") and found.value is not None and found.value.unit == "percent":
+        return ("light",)
+    return ()
+
+
+def _unsaid(
+    action: str, found: Frame, home: Home, area: str, device_id: str, context: Context,
+    implied: Callable[[Device], bool], can: Callable[[Device], bool], pronoun: bool,
+) -> Targets:  # fmt: skip
+    """No name was said: the last one spoken of, the surface's own device, or the only one that fits."""
+    if pronoun or not found.target:
+        before = tuple(d for d in context.devices if can(d))
+        if before and (pronoun or context.asked):
+            return Targets(devices=before, plural=len(before) > 1)
+    surface = tuple(d for d in home.devices if d.id == device_id and can(d))
+    if surface and action not in ("turn_on", "turn_off"):
+        return Targets(devices=surface)
+    pool = [d for d in home.devices if implied(d)]
+    if action in ("turn_on", "turn_off", "toggle") and not found.has_value:
+        return Targets(devices=tuple(pool)) if len(pool) == 1 else Targets()
+    if area:
+        near = [d for d in pool if d.area.lower() == area.lower()]
+        pool = near or pool
+        if near and found.attribute in ("brightness", "color"):
+            return Targets(devices=tuple(near))
+    if not pool and found.value is not None:
+        pool = [d for d in home.devices if can(d)]
+    if len(pool) > 1 and found.value is not None and not found.attribute and not found.value.unit and not found.value.word:
+        climate = [d for d in pool if d.type in _CLIMATE]
+        pool = climate or pool
+    if len(pool) > 1:
+        picked = _likely(action, pool, home)
+        if picked:
+            return Targets(devices=picked)
+        if all(d.type in _CLIMATE for d in pool) or {"all", "everywhere"} & set(found.words):
+            return Targets(devices=tuple(pool), plural=True)
+        return Targets(ambiguous=tuple(pool))
+    return Targets(devices=tuple(pool))
+
+
+def _likely(action: str, pool: Sequence[Device], home: Home) -> tuple[Device, ...]:
+    """Among players that fit equally, the one that is playing (or paused, to go on); `()` when that decides nothing."""
+    if not all(d.type == "media_player" for d in pool):
+        return ()
+    wanted = ("paused", "idle") if action == "play" else ("playing",)
+    for state in wanted:
+        found = [d for d in pool if home.state(d).get("playback") == state]
+        if len(found) == 1:
+            return (found[0],)
+    return ()
+
+
+def _play(found: Frame, spoken: str, home: Home, area: str, context: Context) -> tuple[Part, Context]:
+    """ "Play <title> on the tv": the title is what is neither a player nor a place."""
+    text = " ".join(found.words)
+    match = re.search(r"\b(?:play|put on|start)\b(.*)$", text)
+    query = (match[1] if match else text).strip()
+    where = ""
+    split = re.match(r"^(.*?) (?:on|in) (?:the |my )?(.+)$", query)
+    if split:
+        named = resolve(split[2], home.devices, areas=home.areas, floors=home.floors, implied=lambda d: d.type == "media_player", able=lambda d: home.takes(d, "play_media"))
+        if named.devices:
+            query, where = split[1], split[2]
+    pool = tuple(d for d in home.devices if home.takes(d, "play_media"))
+    if where:
+        pool = tuple(d for d in named.devices if home.takes(d, "play_media"))
+    elif area:
+        pool = tuple(d for d in pool if d.area.lower() == area.lower()) or pool
+    query = re.sub(r"^(?:the|some|a|an) ", "", query)
+    if not pool:
+        return refusal(spoken, "There is no media player in this home that can play that."), context
+    if len(pool) > 1:
+        pool = _likely("play", pool, home) or pool
+    if len(pool) > 1:
+        return question(spoken, f"Where should I play it: {names_of(pool)}?"), context
+    return control(spoken, [(pool[0], Order("play_media", {"query": query or "music"}))], home), replace(context, devices=pool)

@@ -1,0 +1,281 @@
+"""Questions about what was: which read tool to call with which arguments, and the answer from what it returned."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from agent.models.offline.home import Home
+from agent.models.offline.times import Span, moment, span
+from agent.models.offline.wording import clock, listed, start, the, when
+from homeguard.clock import iso, parse_time
+from homeguard.model import Device
+from homeguard.targets import Targets
+from homeguard.units import value_text
+
+_KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "unlock": ("door_unlocked",), "unlocked": ("door_unlocked",), "unlocking": ("door_unlocked",), "lock": ("door_locked",), "locked": ("door_locked",),
+    "open": ("door_open", "window_open", "garage_open"), "opened": ("door_open", "window_open", "garage_open"), "close": ("door_closed", "window_closed", "garage_closed"),
+    "closed": ("door_closed", "window_closed", "garage_closed"), "shut": ("door_closed", "window_closed", "garage_closed"),
+    "ring": ("doorbell_pressed",), "rang": ("doorbell_pressed",), "rung": ("doorbell_pressed",), "doorbell": ("doorbell_pressed",), "visitor": ("doorbell_pressed", "person_detected"),
+    "visitors": ("doorbell_pressed", "person_detected"), "motion": ("motion_detected",), "movement": ("motion_detected",), "move": ("motion_detected",), "moved": ("motion_detected",),
+    "smoke": ("smoke_detected",), "leak": ("water_leak_detected",), "package": ("package_detected",), "delivery": ("package_detected",), "packages": ("package_detected",),
+    "person": ("person_detected",), "face": ("face_recognized",), "car": ("vehicle_detected",), "vehicle": ("vehicle_detected",), "glass": ("glass_break",),
+    "alarm": ("alert_raised",), "alert": ("alert_raised",), "offline": ("device_offline",), "code": ("code_used",), "arrive": ("geofence_arriving",), "arrived": ("geofence_arriving",),
+    "home": ("geofence_arriving",), "leave": ("geofence_leaving",), "left": ("geofence_leaving",), "come": ("geofence_arriving", "person_detected", "door_open", "door_unlocked"), "enter": ("door_open", "door_unlocked"),
+    "entered": ("door_open", "door_unlocked"), "came": ("geofence_arriving", "person_detected", "door_open", "door_unlocked"), "broke": ("glass_break",), "tamper": ("tamper_detected",), "armed": ("arm_state_changed",), "disarmed": ("arm_state_changed",),
+}  # fmt: skip
+_SAID: Final[Mapping[str, str]] = {
+    "door_unlocked": "unlocked", "door_locked": "locked", "door_open": "opened", "door_closed": "closed", "window_open": "opened", "window_closed": "closed",
+    "garage_open": "opened", "garage_closed": "closed", "motion_detected": "saw motion", "motion_stopped": "motion stopped", "doorbell_pressed": "rang",
+    "smoke_detected": "detected smoke", "device_offline": "went offline", "device_online": "came online", "battery_low": "battery low",
+}  # fmt: skip
+_QUIET: Final = frozenset(
+    ("heartbeat", "telemetry", "trends", "canary", "state_changed", "command_result", "command_requested")
+)
+
+
+def local(now: datetime, zone: str) -> datetime:
+    """The moment in the home's zone; UTC when the zone is unknown."""
+    try:
+        return now.astimezone(ZoneInfo(zone or "UTC"))
+    except (KeyError, ValueError, OSError):
+        return now
+
+
+def event_types(words: Sequence[str]) -> tuple[str, ...]:
+    """The event types that a question about the past asks for, `()` for all."""
+    for word in words:
+        if word in _KINDS and not (
+            word in ("home", "left")
+            and not {"who", "when", "anyone", "someone", "come", "came", "get", "got", "did"} & set(words)
+        ):
+            return _KINDS[word]
+    return ()
+
+
+def events_call(words: Sequence[str], found: Targets, now: datetime) -> tuple[Mapping[str, Any], Span]:
+    """The arguments of `get_recent_events` and the stretch that the answer covers. `now` is local."""
+    stretch = span(words, now) or Span(
+        now - timedelta(hours=24 * (7 if "last" in words or "when" in words or "ever" in words else 1)),
+        now,
+        "in the last week" if "last" in words or "when" in words or "ever" in words else "in the last 24 hours",
+    )
+    types = event_types(words)
+    hours = max(1, min(24 * 90, -int(-((now - stretch.start).total_seconds() // 3600)) + 1))
+    arguments: dict[str, Any] = {"hours": hours, "limit": 500}
+    if len(types) == 1:
+        arguments["event_type"] = types[0]
+    if len(found.devices) == 1:
+        arguments["device_id"] = found.devices[0].id
+    return arguments, stretch
+
+
+def events_answer(
+    output: Mapping[str, Any], words: Sequence[str], found: Targets, stretch: Span, now: datetime, zone: str, home: Home
+) -> str:
+    """What happened in that stretch, newest first, at most five said."""
+    types = event_types(words)
+    ids = {d.id for d in found.devices} | {d.id for d in found.ambiguous}
+    names = {d.id: d for d in home.devices}
+    rows: list[tuple[datetime, Mapping[str, Any]]] = []
+    for event in output.get("events") or output.get("items") or ():
+        if not isinstance(event, Mapping):
+            continue
+        try:
+            at = local(parse_time(event.get("at") or event.get("timestamp")), zone)
+        except ValueError:
+            continue
+        kind = str(event.get("event_type") or "")
+        if (
+            stretch.start <= at <= stretch.end
+            and (not types or kind in types)
+            and (not ids or event.get("device_id") in ids)
+        ):
+            if types or kind not in _QUIET:
+                rows.append((at, event))
+    rows.sort(key=lambda r: r[0], reverse=True)
+    about = f" for {_names(found)}" if ids else ""
+    if not rows:
+        verb = _verb(types, words)
+        return (
+            f"No, nothing was {verb} {stretch.said}{about}." if verb else f"No, nothing happened {stretch.said}{about}."
+        )
+    if "times" in words or ("how" in words and "many" in words):
+        return f"{len(rows)} time{'s' if len(rows) != 1 else ''} {stretch.said}{about}; the last was {when(rows[0][0], now)}."
+    first = "when" in words or "time" in words or "last" in words and "night" not in words
+    if first and types:
+        return f"{start(_subject(rows[0][1], names))} {_did(rows[0][1])} {when(rows[0][0], now)}."
+    said = [f"{_subject(e, names)} {_did(e)} {when(at, now)}" for at, e in rows[:4]]
+    more = f", and {len(rows) - 4} more" if len(rows) > 4 else ""
+    opening = "Yes: " if words[:1] and words[0] in ("did", "was", "were", "has", "have", "any", "is") else ""
+    return f"{opening}{', '.join(said)}{more}." if opening else start(f"{', '.join(said)}{more}.")
+
+
+def _names(found: Targets) -> str:
+    return listed([the(d) for d in (found.devices or found.ambiguous)], 3)
+
+
+def _verb(types: Sequence[str], words: Sequence[str]) -> str:
+    spoken = _SAID.get(types[0], "") if types else ""
+    return spoken if spoken.endswith("ed") and types[0] != "smoke_detected" else ""
+
+
+def _subject(event: Mapping[str, Any], names: Mapping[str, Device]) -> str:
+    device = names.get(str(event.get("device_id")))
+    return the(device) if device is not None else str(event.get("device") or "the home")
+
+
+def _did(event: Mapping[str, Any]) -> str:
+    kind = str(event.get("event_type") or "")
+    spoken = _SAID.get(kind, kind.replace("_", " "))
+    return f"was {spoken}" if spoken in ("unlocked", "locked", "opened", "closed") else spoken
+
+
+def history_call(
+    words: Sequence[str], device: Device, metric: str, now: datetime
+) -> tuple[Mapping[str, Any], datetime | None, Span | None]:
+    """The arguments of `get_device_history`: a moment, or a stretch for averages and extremes. `now` is local."""
+    at = moment(words, now)
+    extremes = bool(
+        {
+            "average",
+            "mean",
+            "highest",
+            "lowest",
+            "maximum",
+            "minimum",
+            "max",
+            "min",
+            "peak",
+            "low",
+            "high",
+            "changed",
+            "over",
+            "history",
+            "graph",
+            "trend",
+        }
+        & set(words)
+    )
+    if at is not None and not extremes:
+        return {"device_id": device.id, "metric": metric, "at": iso(at)}, at, None
+    stretch = span(words, now) or Span(now - timedelta(hours=24), now, "in the last 24 hours")
+    minutes = max(60, int((stretch.end - stretch.start).total_seconds() // 60))
+    arguments = {
+        "device_id": device.id,
+        "metric": metric,
+        "start": iso(stretch.start),
+        "end": iso(stretch.end),
+        "every_minutes": min(1440, minutes),
+    }
+    return arguments, None, stretch
+
+
+def history_answer(
+    output: Mapping[str, Any], words: Sequence[str], device: Device, metric: str, at: datetime | None,
+    stretch: Span | None, now: datetime, zone: str, home: Home,
+) -> str:  # fmt: skip
+    """The value then, or low, high and average over the stretch."""
+    name = the(device)
+    what = {
+        "temperature_c": "temperature",
+        "humidity_pct": "humidity",
+        "battery_pct": "battery",
+        "target_c": "target temperature",
+        "power_w": "power",
+    }.get(metric, metric.replace("_", " "))
+    if at is not None:
+        found = output.get("value_at")
+        if not isinstance(found, Mapping) or not isinstance(found.get("value"), int | float):
+            return f"I have no {what} reading from {name} {_said_at(at, now)}."
+        return f"{start(_said_at(at, now))} {name} measured {value_text(metric, float(found['value']), home.unit_system)} ({what}{_measured(found, at, zone)})."
+    windows = [
+        w for w in output.get("windows") or () if isinstance(w, Mapping) and isinstance(w.get("average"), int | float)
+    ]
+    said = stretch.said if stretch is not None else ""
+    if not windows:
+        return f"I have no {what} readings from {name} {said}."
+    count = sum(int(w.get("count") or 1) for w in windows)
+    average = sum(float(w["average"]) * int(w.get("count") or 1) for w in windows) / max(1, count)
+    low = min(float(w.get("minimum", w["average"])) for w in windows)
+    high = max(float(w.get("maximum", w["average"])) for w in windows)
+    text = {k: value_text(metric, v, home.unit_system) for k, v in (("average", average), ("low", low), ("high", high))}
+    asked = set(words)
+    if asked & {"highest", "maximum", "max", "peak", "high"}:
+        return f"The highest {what} of {name} {said} was {text['high']}."
+    if asked & {"lowest", "minimum", "min", "low"}:
+        return f"The lowest {what} of {name} {said} was {text['low']}."
+    return f"The {what} of {name} {said} averaged {text['average']}, between {text['low']} and {text['high']}."
+
+
+def _said_at(at: datetime, now: datetime) -> str:
+    if at.date() == now.date():
+        return f"today at {clock(at)}"
+    return when(at, now)
+
+
+def _measured(found: Mapping[str, Any], at: datetime, zone: str) -> str:
+    try:
+        taken = local(parse_time(found.get("at")), zone)
+    except ValueError:
+        return ""
+    return "" if abs((taken - at).total_seconds()) < 60 else f", taken at {clock(taken)}"
+
+
+def energy_answer(output: Mapping[str, Any], period_days: int) -> str:
+    """What the energy tool found."""
+    for key in ("summary", "text", "answer"):
+        if isinstance(output.get(key), str) and output[key]:
+            return str(output[key])
+    total = next(
+        (output[k] for k in ("total_kwh", "energy_kwh", "kwh") if isinstance(output.get(k), int | float)), None
+    )
+    days = f"the last {period_days} days" if period_days > 1 else "the last day"
+    if total is None:
+        return f"I have no energy readings for {days}."
+    said = [f"You used {total:.1f} kWh in {days}."]
+    rows = [d for d in output.get("devices") or output.get("by_device") or () if isinstance(d, Mapping)]
+    if rows:
+        top = max(rows, key=lambda d: float(d.get("energy_kwh") or d.get("kwh") or 0))
+        said.append(
+            f"The most went to {top.get('device') or top.get('name')} ({float(top.get('energy_kwh') or top.get('kwh') or 0):.1f} kWh)."
+        )
+    return " ".join(said)
+
+
+def findings_answer(output: Mapping[str, Any], hours: int, zone: str, now: datetime) -> str:
+    """What the anomaly tool found, the gravest first."""
+    rows = [a for a in output.get("anomalies") or output.get("items") or () if isinstance(a, Mapping)]
+    said = f"the last {hours} hours" if hours <= 48 else f"the last {hours // 24} days"
+    if not rows:
+        return f"Nothing unusual in {said}."
+    grave = {"critical": 0, "high": 1, "medium": 2, "low": 3}
+    rows.sort(key=lambda a: grave.get(str(a.get("severity")), 4))
+    lines = []
+    for row in rows[:3]:
+        try:
+            at = f" {when(local(parse_time(row.get('at')), zone), now)}"
+        except ValueError:
+            at = ""
+        lines.append(f"{row.get('explanation') or row.get('kind') or 'something unusual'}{at}".rstrip("."))
+    more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+    return f"{len(rows)} unusual thing{'s' if len(rows) != 1 else ''} in {said}: {'; '.join(lines)}{more}."
+
+
+def predictions_answer(output: Mapping[str, Any]) -> str:
+    """What the prediction tool expects."""
+    rows = [p for p in output.get("predictions") or output.get("items") or () if isinstance(p, Mapping)]
+    if not rows:
+        return "Nothing needs attention soon."
+    lines = []
+    for row in rows[:4]:
+        name = row.get("device") or row.get("device_id") or "a device"
+        text = row.get("explanation") or row.get("reason") or row.get("text")
+        days = next(
+            (row[k] for k in ("days_left", "days_to_10_pct", "days") if isinstance(row.get(k), int | float)), None
+        )
+        lines.append(
+            f"{name}: {text}" if text else f"{name}: about {days:.0f} days left" if days is not None else str(name)
+        )
+    return f"{start('; '.join(lines))}."

@@ -1,0 +1,68 @@
+"""Modes of the house: "away mode", "good night", "I'm leaving" -> `set_home_mode`."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from agent.models.offline.frames import Frame
+from agent.models.offline.home import Home
+from agent.models.offline.lexicon import HOME_MODES
+from agent.models.offline.parts import Call, Part
+from agent.models.protocol import ToolResult
+from homeguard.targets import resolve
+
+_PLAIN = (
+    (r"^(?:ok |okay |well )?good ?night(?: everyone| all| homeguard| house)?$", "sleep"), (r"\b(?:i am|we are) (?:going|off|heading) to (?:bed|sleep)\b", "sleep"), (r"^time for bed$", "sleep"),
+    (r"\b(?:i am|we are) (?:leaving|going out|heading out|off to work|off|going to work|out)\b", "away"), (r"\b(?:i am|we are) (?:home|back|back home)$", "home"),
+    (r"\b(?:i am|we are) (?:going|off|leaving) (?:on|for) (?:vacation|holiday)s?\b", "vacation"),
+)  # fmt: skip
+
+
+def mode_part(found: Frame, spoken: str, home: Home, label: str) -> Part | None:
+    """The call for a mode of the house, `None` when the clause is not about one."""
+    text = re.sub(r"^(?:hey |ok |please )+|\b(?: please| now)$", "", spoken)
+    mode = next((m for pattern, m in _PLAIN if re.search(pattern, text)), "")
+    named = re.search(r"\b(home|away|vacation|holiday|party|sleep|night|guest) mode\b", text) or re.search(r"\bmode (?:to|on) (home|away|vacation|party|sleep|night)\b", text)
+    house = re.search(r"\b(?:set|put|switch|change) (?:the |my )?(?:house|home|us) (?:to|in|into|on) (home|away|vacation|holiday|party|sleep|night)\b", text)
+    if not mode and (house or named):
+        if named and not house and _is_device(found, home):
+            return None
+        match = house or named
+        mode = HOME_MODES[match[1]] if match else ""
+    if not mode and label in ("arm", "disarm") and ("arm" in found.actions or "disarm" in found.actions):
+        if any(home.takes(d, "arm") for d in home.devices):
+            return None
+        words = set(found.words)
+        mode = "home" if "disarm" in found.actions else "sleep" if words & {"night", "bed"} else "home" if words & {"stay"} else "away"
+    if not mode:
+        return None
+    arguments: dict[str, Any] = {"mode": mode}
+    for at, word in enumerate(found.words[:-1]):
+        unit = found.words[at + 1]
+        if word.replace(".", "").isdigit() and unit in ("day", "days", "hour", "hours", "week", "weeks"):
+            factor = {"d": 24, "h": 1, "w": 168}[unit[0]]
+            arguments["duration_hours"] = min(24.0 * 365, float(word) * factor)
+    wish = {"sleep": "Good night. ", "away": "", "vacation": "Have a good trip. ", "home": ""}.get(mode, "")
+
+    def tell(results: Sequence[ToolResult]) -> str:
+        result = results[0]
+        if result.status == "asked":
+            return f"I need your OK to switch the house to {mode} mode: please confirm on the card."
+        if result.status == "denied":
+            return "Okay, the house stays as it is."
+        outcome = str(result.output.get("outcome") or "confirmed") if result.status == "ok" else "failed"
+        if outcome in ("confirmed", "sent"):
+            said = result.output.get("summary")
+            return f"{wish}The house is in {mode} mode now.{f' {said}' if isinstance(said, str) and said else ''}"
+        reason = result.error or str(result.output.get("reason") or "it did not work")
+        return f"I could not switch the house to {mode} mode: {reason.rstrip('. ')}."
+
+    return Part(text=spoken, calls=(Call("set_home_mode", arguments),), tell=tell)
+
+
+def _is_device(found: Frame, home: Home) -> bool:
+    """Whether a scene or a device has that name, or a device was named beside it."""
+    if found.held:
+        return True
+    words = [w for w in found.target if w not in HOME_MODES and w not in ("mode", "house", "home", "the", "for", "days", "hours")]
+    return bool(words) and bool(resolve(words, home.devices, areas=home.areas, floors=home.floors).devices)

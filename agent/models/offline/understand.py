@@ -1,0 +1,174 @@
+"""From a sentence and a home to the parts of an answer: what to call, what to say, what to refuse. Pure."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from agent.models.offline import rules
+from agent.models.offline.act import Context, act
+from agent.models.offline.ask import ask
+from agent.models.offline.classifier import Classifier
+from agent.models.offline.clauses import clauses
+from agent.models.offline.features import masked
+from agent.models.offline.frames import Frame, frame
+from agent.models.offline.home import Home
+from agent.models.offline.parts import Part, question
+from agent.models.offline.scenes import mode_part
+from agent.models.offline.talk import talk
+from agent.models.offline.wording import names_of
+from agent.models.offline.words import tokens
+from homeguard.targets import resolve
+
+_TALK = frozenset(("help", "greet", "thanks", "cancel", "time", "timer", "notes", "other", "yes"))
+_ASK = frozenset(
+    ("ask_state", "ask_which", "ask_count", "ask_value", "ask_past", "ask_history", "ask_energy", "ask_anomalies",
+     "ask_predictions", "ask_overview", "ask_devices")
+)  # fmt: skip
+_CARRIES_ON = frozenset(("but", "just", "instead", "then", ".", "only"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Where a sentence is said. `now` is local; `area` and `device_id` are what the surface knows."""
+
+    home: Home
+    now: datetime
+    area: str = ""
+    device_id: str = ""
+    model: Classifier = field(repr=False)
+
+
+def understand(text: str, earlier: Sequence[str], scene: Scene) -> list[Part]:
+    """The parts of the answer to `text`; `earlier` are the person's own sentences before it, oldest first."""
+    context = Context()
+    for sentence in earlier[-3:]:
+        _, context = _sentence(sentence, scene, context)
+    parts, _ = _sentence(text, scene, context)
+    return parts
+
+
+def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Context]:
+    words = tokens(text)
+    said = " ".join(text.split())[:200]
+    if not words:
+        return [Part(text=said, say="I didn't catch that. What can I do for you?")], context
+    rule = rules.rule_part(words, said, scene.home, scene.now, scene.area)
+    if rule is not None:
+        return [rule], context
+    parts: list[Part] = []
+    negated = False
+    for joint, clause in clauses(words, scene.home.devices, scene.home.places):
+        found = frame(clause, scene.home.devices, scene.home.places)
+        spoken = " ".join(found.words)
+        leave = found.words[:1] in (("leave",), ("keep",))
+        excluded = _left_out(found, leave, scene, context, parts)
+        if excluded is not None:
+            parts[-1] = excluded
+            continue
+        carried = negated and not found.question and bool(found.actions) and not (_CARRIES_ON & {*joint, *found.words[:1]})
+        if (found.negated or carried) and not found.question:
+            negated = True
+            parts.append(_left_alone(found, spoken, scene, context))
+            continue
+        if leave:
+            parts.append(_left_alone(found, spoken, scene, context))
+            continue
+        negated = False
+        if found.words[:1] == ("if",) or "if" in found.words[:2]:
+            parts.append(Part(text=spoken, say="", why=""))
+            context = replace(context, condition=tuple(found.words))
+            continue
+        part, context = _clause(found, spoken, joint, scene, context)
+        parts.append(part)
+    parts = [p for p in parts if p.say or p.calls or p.why]
+    return parts or [talk("other", said, scene.home, scene.now)], context
+
+
+def _left_out(found: Frame, leave: bool, scene: Scene, context: Context, parts: Sequence[Part]) -> Part | None:
+    """ "... but leave the hall light on": the earlier group without it."""
+    if not (leave or (found.negated and not found.actions)) or not parts or not parts[-1].calls or not context.devices:
+        return None
+    words = [w for w in found.target if w not in ("leave", "keep", "on", "off", "as", "alone", "open", "locked", "closed")]
+    spared = resolve(words, context.devices, able=None)
+    gone = {d.id for d in (*spared.devices, *spared.ambiguous)}
+    rest = tuple(d for d in context.devices if d.id not in gone)
+    if not gone or not rest or len(context.devices) < 2:
+        return None
+    return context.again(rest, scene.home, parts[-1].text)
+
+
+def _left_alone(found: Frame, spoken: str, scene: Scene, context: Context) -> Part:
+    """Nothing is done: the answer says of what."""
+    home = scene.home
+    words = [w for w in found.target if w not in ("leave", "keep", "on", "off", "alone", "as", "locked", "closed", "open", "unlocked", "anyone", "someone")]
+    named = resolve(words, home.devices, areas=home.areas, floors=home.floors, near_area=scene.area, able=context.guess(found, home))
+    devices = named.devices or named.ambiguous
+    if devices:
+        return Part(text=spoken, say=f"Okay, I'll leave {names_of(devices, 3)} as {'it is' if len(devices) == 1 else 'they are'}.")
+    return Part(text=spoken, say="Okay, I won't do that.")
+
+
+def _clause(
+    found: Frame, spoken: str, joint: Sequence[str], scene: Scene, context: Context
+) -> tuple[Part, Context]:
+    home = scene.home
+    hidden = masked(found.words, home.devices, home.places)
+    if found.question:
+        label, _ = scene.model.best(hidden, _ASK | {"help", "time", "timer", "notes", "other", "greet"})
+        part, devices = ask(label, found, spoken, home, scene.now, scene.area, context)
+        return part, replace(context, devices=devices or context.devices, asked=part.asks, frame=found, label=label)
+    mode = mode_part(found, spoken, home, scene.model.best(hidden)[0])
+    if mode is not None:
+        return mode, context
+    if found.actions:
+        allowed = {a for a in found.actions} | ({"play_media"} if "play" in found.actions else set())
+        if re.search(r"\b(?:timer|timers|alarm clock)\b", spoken):
+            return talk("timer", spoken, home, scene.now), context
+        if re.search(r"\b(?:list|calendar)\b", spoken) and not found.held:
+            return talk("notes", spoken, home, scene.now), context
+        if len(found.words) == 1 and found.words[0] in ("stop", "back", "next") and not _media(home):
+            return talk("cancel", spoken, home, scene.now), context
+        action, _ = scene.model.best(hidden, allowed)
+        return act(action, found, spoken, home, scene.area, scene.device_id, context)
+    return _no_verb(found, spoken, joint, hidden, scene, context)
+
+
+def _media(home: Home) -> bool:
+    return any(d.type in ("media_player", "cover", "garage_door") for d in home.devices)
+
+
+def _no_verb(
+    found: Frame, spoken: str, joint: Sequence[str], hidden: Sequence[str], scene: Scene, context: Context
+) -> tuple[Part, Context]:
+    """A name alone, a follow-up ("and the bedroom"), or talk."""
+    home = scene.home
+    label, sure = scene.model.best(hidden)
+    words = [w for w in found.target if w not in ("what", "how", "about", "and", "also")]
+    first = found.words[0] if found.words else ""
+    named = resolve(words, home.devices, areas=home.areas, floors=home.floors, near_area=scene.area) if words else None
+    names_something = named is not None and bool(named.devices or named.ambiguous or named.suggestions)
+    follows = bool(context.action) and (first in ("and", "also") or "about" in found.words or context.asked or "and" in joint)
+    if names_something and follows and not (label in _TALK and sure > 0.6 and not context.asked):
+        return act(context.action, context.merged(found), spoken, home, scene.area, scene.device_id, context)
+    if names_something and context.label and (first in ("and", "also") or "about" in found.words):
+        again = replace(context.frame, target=tuple(words), words=(*_heads(context.frame), *words), held=frozenset())
+        part, devices = ask(context.label, frame(again.words, home.devices, home.places), spoken, home, scene.now, scene.area, context)
+        return part, replace(context, devices=devices or context.devices)
+    if label in _TALK and (sure > 0.35 or not names_something):
+        return talk(label, spoken, home, scene.now), context
+    if label in _ASK and (sure > 0.5 or not names_something):
+        asked = frame(["tell", "me", *found.words], home.devices, home.places)
+        part, devices = ask(label, asked, spoken, home, scene.now, scene.area, context)
+        return part, replace(context, devices=devices or context.devices, frame=asked, label=label)
+    if named is not None and named.devices:
+        part, devices = ask("ask_state", frame(["status", "of", *words], home.devices, home.places), spoken, home, scene.now, scene.area, context)
+        return part, replace(context, devices=devices)
+    if named is not None and named.ambiguous:
+        return question(spoken, f"Which one do you mean: {names_of(named.ambiguous)}?"), context
+    return talk("other", spoken, home, scene.now), context
+
+
+def _heads(earlier: Frame) -> tuple[str, ...]:
+    """An earlier question without what it was about."""
+    return tuple(w for w in earlier.words if w not in earlier.target)

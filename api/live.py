@@ -1,0 +1,96 @@
+"""What just happened, for those who watch: which channel it belongs to, how it looks, and when a stream ends."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Final
+
+from api.access import Caller, still_holds
+from api.deps import ApiDeps
+from api.errors import encode
+from homeguard.errors import InvalidInput, NotSignedIn
+from homeguard.ports.live_state import Live
+
+CHANNELS: Final = ("events", "devices", "agent", "alerts")
+#: Kind -> the channels that carry it. `session` and `gap` reach everyone.
+_CARRIED: Final[Mapping[str, frozenset[str]]] = {
+    "device_event": frozenset(("events", "devices")),
+    "command": frozenset(("devices",)),
+    "mode": frozenset(("devices",)),
+    "alert": frozenset(("alerts", "events")),
+    "confirmation": frozenset(("agent",)),
+    "agent_response": frozenset(("agent",)),
+}
+#: How far a reader may fall behind before it gets one `gap` instead.
+QUEUE: Final = 256
+_KEPT_FRAMES: Final = 256
+
+
+def is_wanted(item: Live, channels: frozenset[str]) -> bool:
+    """Does somebody who listens to these channels get it?"""
+    carried = _CARRIED.get(item.kind)
+    return carried is None or bool(carried & channels)
+
+
+def read_channels(names: Iterable[object]) -> frozenset[str]:
+    """Raises InvalidInput: there is no channel of that name."""
+    found = frozenset(n for n in names if isinstance(n, str) and n in CHANNELS)
+    if not found or found != frozenset(names):
+        raise InvalidInput(f"channels are {', '.join(CHANNELS)}", field="channels", allowed=list(CHANNELS))
+    return found
+
+
+class Frames:
+    """Each item as JSON text, encoded once for all who get it."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[int, tuple[Live, str]] = OrderedDict()
+
+    def text(self, item: Live) -> str:
+        """`{"type", ...}`: the item's data; its kind is the type unless the data says one."""
+        kept = self._kept.get(id(item))
+        if kept is not None:
+            return kept[1]
+        text = encode({"type": item.kind, **item.data}).decode()
+        # The item is kept with its text, so its id stays its own.
+        self._kept[id(item)] = (item, text)
+        if len(self._kept) > _KEPT_FRAMES:
+            self._kept.popitem(last=False)
+        return text
+
+
+async def follow(caller: Caller, deps: ApiDeps) -> AsyncIterator[Live]:
+    """What happens in the caller's home and concerns them, until the session ends.
+
+    Raises:
+        NotSignedIn: the session was revoked or is over; noticed at once when it happens here, else within
+            `deps.recheck_s`.
+    """
+    me = caller.principal
+    async with deps.feed.subscribe(me.home_id, user_id=me.user_id, limit=QUEUE) as items:
+        feed = aiter(items)
+        next_item: asyncio.Future[Live] = asyncio.ensure_future(anext(feed))
+        try:
+            while True:
+                done, _ = await asyncio.wait((next_item,), timeout=deps.recheck_s)
+                if not done:
+                    if not await still_holds(caller, deps):
+                        raise NotSignedIn("the session is over: sign in again")
+                    continue
+                item = next_item.result()
+                if item.user_id in ("", me.user_id):
+                    yield item
+                    if item.kind == "session" and item.data.get("session_id") == me.session_id != "":
+                        raise NotSignedIn("the session is over: sign in again")
+                next_item = asyncio.ensure_future(anext(feed))
+        except StopAsyncIteration:
+            return
+        finally:
+            next_item.cancel()
+
+
+async def publish_revocation(deps: ApiDeps, user_id: str, session_id: str) -> None:
+    """Tell every stream of that person, in each of their homes, that a session is over."""
+    data = {"type": "session", "session_id": session_id, "revoked": True}
+    homes = [m.home_id for m in await deps.users.homes_of(user_id)]
+    await deps.feed.publish([Live(home_id=h, kind="session", data=data, user_id=user_id) for h in homes])

@@ -1,0 +1,102 @@
+"""The rules of a home."""
+
+from typing import Annotated
+
+from fastapi import Path, Response
+
+from api import shapes, wire
+from api.access import Controller, Reader
+from api.deps import ApiDeps, Deps
+from api.query import Cursor, Limit, clamp, page
+from api.routing import reply, router
+from homeguard.errors import NotFound
+from homeguard.model import Effect, Principal
+from pipeline.command.show import show_confirmation
+from tools.automations import create_automation
+from tools.context import ToolContext
+
+routes = router("/automations", "automations")
+
+
+@routes.get("", response_model=wire.Page[wire.AutomationView])
+async def automations(principal: Reader, deps: Deps, limit: Limit = 100, cursor: Cursor = None) -> Response:
+    """The rules of the home, by name."""
+    rules = await deps.automations.of_home(principal.home_id)
+    part, more = page(rules, lambda r: r.id, clamp(limit), cursor)
+    return reply({"items": [shapes.automation(r) for r in part], "next_cursor": more})
+
+
+@routes.post(
+    "",
+    status_code=201,
+    response_model=wire.AutomationMade,
+    responses={
+        200: {"model": wire.CommandAnswer, "description": "refused"},
+        202: {"model": wire.Asked, "description": "a person must say yes first"},
+    },
+)
+async def create(body: wire.NewAutomation, principal: Controller, deps: Deps) -> Response:
+    """Make a rule, exactly as the tool does: through the gate, judged by what it would do."""
+    told = await create_automation(
+        _context(principal, deps),
+        name=body.name,
+        trigger=body.trigger,
+        actions=body.actions,
+        conditions=body.conditions,
+    )
+    answer = {
+        "command_id": told.command_id,
+        "outcome": told.outcome,
+        "device": "",
+        "device_name": "",
+        "command": told.command,
+        "set": dict(told.set),
+        "reason": told.reason,
+    }
+    if told.confirmation is not None:
+        card = await deps.commands.confirmation(principal, told.confirmation.id)
+        shown = {"confirmation": show_confirmation(card), "command_id": told.command_id}
+        return reply({**shown, "outcome": "asked", "device": ""}, 202)
+    rule = await deps.automations.get(principal.home_id, str((told.data or {}).get("automation_id", "")))
+    if rule is None:
+        return reply(answer)
+    return reply({**answer, "automation": shapes.automation(rule)}, 201)
+
+
+@routes.delete(
+    "/{automation_id}",
+    response_model=wire.CommandAnswer,
+    responses={202: {"model": wire.Asked, "description": "a person must say yes first"}},
+)
+async def delete(
+    automation_id: Annotated[str, Path(min_length=1, max_length=128)], principal: Controller, deps: Deps
+) -> Response:
+    """Delete a rule, through the gate like every act."""
+    rule = await deps.automations.get(principal.home_id, automation_id)
+    if rule is None:
+        raise NotFound("there is no such automation in this home", code="AUTOMATION_NOT_FOUND")
+    effect = Effect(kind="delete_automation", parameters={"id": rule.id, "name": rule.name})
+    result = await deps.commands.act(principal, effect)
+    if result.outcome == "asked":
+        return reply(shapes.asked(result), 202)
+    return reply(shapes.command(result))
+
+
+def _context(principal: Principal, deps: ApiDeps) -> ToolContext:
+    return ToolContext(
+        principal=principal,
+        users=deps.users,
+        devices=deps.devices,
+        live=deps.live,
+        events=deps.events,
+        readings=deps.readings,
+        anomalies=deps.anomalies,
+        alerts=deps.alerts,
+        automations=deps.automations,
+        journal=deps.journal,
+        commands=deps.commands,
+        clock=deps.clock,
+        clocks=deps.clocks,
+        base_url=deps.settings.base_url,
+        history_ready=deps.history_ready,
+    )

@@ -1,0 +1,233 @@
+"""The data plane of one process: intake, the consumer groups, the link to a broker, and the one way to act."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from pipeline.simulator.simulator import Simulator
+
+from homeguard import automation as rules
+from homeguard.clock import Clock, HomeClocks
+from homeguard.effects import fingerprint
+from homeguard.errors import HomeGuardError, InvalidInput, StartRefused
+from homeguard.model import Automation
+from homeguard.ports.log import EVENTS, HEARTBEATS
+from homeguard.ports.stores import Stores
+from homeguard.settings import Settings
+from pipeline.command.acts import Acts
+from pipeline.command.execution import Execution
+from pipeline.command.service import EXPIRE_EVERY, CommandService
+from pipeline.command.waiting import Reports
+from pipeline.detectors.bank import SeriesBank
+from pipeline.drivers.mqtt import MqttDriver
+from pipeline.drivers.protocol import Driver
+from pipeline.drivers.simulated import SimulatedDriver
+from pipeline.handlers.alerts import RaiseAlerts
+from pipeline.handlers.automation_runs import RunAutomations
+from pipeline.handlers.automations import DecideAutomations
+from pipeline.handlers.events import StoreEvents
+from pipeline.handlers.live_state import KeepLiveState
+from pipeline.handlers.notices import TellBatteryLow
+from pipeline.handlers.readings import StoreReadings
+from pipeline.handlers.scoring import StoreAnomalies
+from pipeline.handlers.subscribers import TellSubscribers
+from pipeline.intake.intake import Intake
+from pipeline.mqtt.link import MqttLink
+from pipeline.processor import Processor
+
+log = logging.getLogger("homeguard")
+
+DRAIN_S: Final = 5.0
+#: The log keeps what every group has read for this long.
+LOG_RETENTION: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataPlane:
+    """What of the data plane the rooms above it use. `simulator` is None when devices do nothing by themselves."""
+
+    intake: Intake
+    commands: CommandService
+    processors: Mapping[str, Processor]
+    link: MqttLink | None
+    simulator: Simulator | None
+    log_lag: Callable[[str], Awaitable[int]]
+
+    async def caught_up(self) -> None:
+        """Returns when every group has done all that was appended before."""
+        for processor in self.processors.values():
+            await processor.caught_up()
+
+    def health(self) -> Mapping[str, Mapping[str, Any]]:
+        """Concern -> `{"ok", "engine", ...}` for `/ready`."""
+        told: dict[str, Mapping[str, Any]] = {
+            "log": {"ok": True, "engine": "embedded"},
+            "stores": {"ok": True, "engine": "sqlite"},
+        }
+        for name, processor in self.processors.items():
+            told[name] = {"ok": True, "processed": processor.processed, "dead_letters": processor.poisoned}
+        if self.link is not None:
+            # a broker that is away is waited for; the rest of HomeGuard is ready without it
+            told["mqtt"] = {"ok": True, "connected": self.link.connected}
+        return told
+
+
+@asynccontextmanager
+async def open_data_plane(
+    settings: Settings, stores: Stores, clock: Clock, clocks: HomeClocks, tasks: asyncio.TaskGroup
+) -> AsyncIterator[DataPlane]:
+    """Everything flowing; at the end new work stops first, then what was taken is processed."""
+    intake = Intake(log=stores.log, devices=stores.devices, clock=clock, clocks=clocks)
+    reports = Reports(feed=stores.feed, live=stores.live)
+    link = await _link(settings, stores, intake)
+    simulator = Simulator(
+        intake=intake, devices=stores.devices, live=stores.live, users=stores.users, clock=clock, clocks=clocks,
+        rate=settings.simulator_rate,
+    ) if settings.simulator else None  # fmt: skip
+    drivers: dict[str, Driver] = {
+        "simulated": SimulatedDriver(
+            intake, clock, clocks, on_command=simulator.on_command if simulator is not None else None
+        )
+    }
+    if link is not None:
+        drivers["mqtt"] = MqttDriver(link)
+    acts = Acts(
+        users=stores.users, devices=stores.devices, live=stores.live, automations=stores.automations,
+        feed=stores.feed, intake=intake, clock=clock,
+    )  # fmt: skip
+    commands = CommandService(
+        users=stores.users,
+        devices=stores.devices,
+        live=stores.live,
+        feed=stores.feed,
+        journal=stores.journal,
+        confirmations=stores.confirmations,
+        audit=stores.audit,
+        execution=Execution(
+            drivers=drivers, journal=stores.journal, feed=stores.feed, intake=intake, reports=reports, clock=clock,
+            confirm_timeout_s=settings.confirm_timeout_s,
+        ),
+        acts=acts.registry(),
+        clock=clock,
+    )  # fmt: skip
+    await commands.settle_unfinished()
+    fast = SeriesBank() if settings.enable_anomaly_detection else None
+    slow = SeriesBank()
+    homes = [home.id for home in await stores.users.homes()]
+    for bank in (fast, slow):
+        if bank is not None:
+            await bank.warm(stores.readings, homes, clock.now())
+    processors = _processors(stores, intake, commands, clock, clocks, fast, slow, settings)
+
+    ready, stop_sources, stop_loops = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    watcher = tasks.create_task(reports.run(ready), name="device reports")
+    await ready.wait()
+    loops = [tasks.create_task(p.run(stop_loops), name=f"group {n}") for n, p in processors.items()]
+    sources = []
+    if link is not None:
+        sources.append(tasks.create_task(link.run(stop_sources), name="mqtt"))
+    if simulator is not None:
+        sources.append(tasks.create_task(simulator.run(stop_sources), name="simulator"))
+    upkeep = tasks.create_task(_upkeep(commands, stores, clock), name="upkeep")
+    plane = DataPlane(
+        intake=intake, commands=commands, processors=processors, link=link, simulator=simulator, log_lag=stores.log.lag
+    )
+    try:
+        yield plane
+    finally:
+        stop_sources.set()
+        upkeep.cancel()
+        if sources:
+            await asyncio.wait(sources, timeout=DRAIN_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                await plane.caught_up()
+        stop_loops.set()
+        await asyncio.wait(loops, timeout=DRAIN_S)
+        for task in (watcher, *sources, *loops):
+            task.cancel()
+
+
+def _processors(
+    stores: Stores,
+    intake: Intake,
+    commands: CommandService,
+    clock: Clock,
+    clocks: HomeClocks,
+    fast: SeriesBank | None,
+    slow: SeriesBank,
+    settings: Settings,
+) -> Mapping[str, Processor]:
+    """`reflex` and `record`; what an automation decided runs in a group of its own, because it waits for devices."""
+
+    async def standing(automation: Automation) -> frozenset[str]:
+        devices = {d.id: d for d in await stores.devices.of_home(automation.home_id)}
+        home = await stores.users.home(automation.home_id)
+        try:
+            effects = rules.compile_effects(automation, devices, home.unit_system if home is not None else "si")
+        except InvalidInput:
+            return frozenset()
+        return frozenset(map(fingerprint, effects))
+
+    reflex = [
+        KeepLiveState(stores.live),
+        TellSubscribers(stores.feed, clocks),
+        RaiseAlerts(
+            alerts=stores.alerts, outbox=stores.outbox, users=stores.users, devices=stores.devices, feed=stores.feed,
+            intake=intake, clock=clock, clocks=clocks, bank=fast,
+        ),
+        TellBatteryLow(
+            outbox=stores.outbox, users=stores.users, devices=stores.devices, feed=stores.feed, clocks=clocks
+        ),
+        DecideAutomations(
+            automations=stores.automations, live=stores.live, users=stores.users, intake=intake, clock=clock,
+            clocks=clocks,
+        ),
+    ]  # fmt: skip
+    record = [StoreEvents(stores.events), StoreReadings(stores.readings)]
+    if settings.enable_anomaly_detection:
+        record.append(StoreAnomalies(stores.anomalies, slow))  # type: ignore[arg-type]
+    automate = RunAutomations(
+        automations=stores.automations, commands=commands, outbox=stores.outbox, users=stores.users, feed=stores.feed,
+        intake=intake, clock=clock, clocks=clocks, standing=standing,
+    )  # fmt: skip
+    every = (EVENTS, HEARTBEATS)
+    return {
+        "reflex": Processor(stores.log, "reflex", every, reflex, clock),
+        "record": Processor(stores.log, "record", every, record, clock),
+        "automate": Processor(stores.log, "automate", (EVENTS,), [automate], clock),
+    }
+
+
+async def _link(settings: Settings, stores: Stores, intake: Intake) -> MqttLink | None:
+    if not settings.mqtt_url:
+        return None
+    homes = await stores.users.homes()
+    wanted = settings.mqtt_home
+    home = next((h for h in homes if wanted in (h.id, h.name) or not wanted), None)
+    if home is None:
+        raise StartRefused(
+            f"MQTT_HOME={wanted!r} is no home here" if wanted else "MQTT_URL is set, but there is no home"
+        )
+    return MqttLink(
+        settings.mqtt_url, home.id, intake, stores.devices, live=stores.live,
+        session_file=settings.data_dir / "mqtt-session",
+    )  # fmt: skip
+
+
+async def _upkeep(commands: CommandService, stores: Stores, clock: Clock) -> None:
+    """Questions that lapse, and old segments of the log; a failure is tried again."""
+    turns = 0
+    while True:
+        await clock.sleep(EXPIRE_EVERY.total_seconds())
+        turns += 1
+        try:
+            await commands.expire_open()
+            if turns % 1800 == 1:
+                await stores.log.trim(clock.now() - LOG_RETENTION)
+        except HomeGuardError as error:
+            log.warning("upkeep: %s", error.message)

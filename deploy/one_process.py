@@ -1,0 +1,292 @@
+"""All rooms in one process, on one folder: opens them in order, closes them in the opposite one."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from agent.models.offline.planner import OfflinePlanner
+from scenarios.engine import ScenarioEngine
+
+from agent.graph.turns import open_turns
+from agent.models.protocol import Model
+from agent.service import Agent, open_agent
+from agent.toolbox import open_toolbox
+from api.app import create_app
+from api.deps import ApiDeps
+from chat_ui.door import ChatDoor
+from deploy import demo
+from deploy.data_plane import DataPlane, open_data_plane
+from deploy.operator import Operator
+from deploy.server import Activity, bind, serving
+from deploy.version import VERSION
+from homeguard.clock import Clock, HomeClocks, SystemClock
+from homeguard.errors import NotAllowed, NotFound, NotSignedIn
+from homeguard.identity.identity import Identity
+from homeguard.identity.keys import derive, local_key
+from homeguard.model import Principal
+from homeguard.ports.stores import Stores
+from homeguard.runtime import open_stores
+from homeguard.settings import Settings
+from homeguard.stores.sqlite.lock import hold
+from mcp_servers.catalog import build_all
+from mcp_servers.desk import Desk
+from mcp_servers.identity import acting_as
+from mcp_servers.serving import McpHttp
+from memory.conversations import Conversations
+from pipeline.command.show import show_confirmation
+from tools.context import ToolContext
+
+log = logging.getLogger("homeguard")
+
+_PROMPT: Final = Path(__file__).parents[1] / "agent" / "prompts" / "system.md"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """What runs: the rooms that a door or an evaluation needs."""
+
+    settings: Settings
+    stores: Stores
+    identity: Identity
+    plane: DataPlane
+    agent: Agent
+    scenarios: ScenarioEngine
+    app: Any
+    clocks: HomeClocks
+    history_ready: asyncio.Event
+
+    def welcome(self) -> list[str]:
+        """What a person reads at the start: where everything is, and how to get in."""
+        url = self.settings.base_url
+        lines = [
+            f"HomeGuard {VERSION} · {self.settings.data_dir}",
+            f"  chat      {url}/chat",
+            f"  API       {url}/docs",
+            f"  MCP       {url}/mcp  (desktop clients: homeguard mcp install --client NAME)",
+        ]
+        if self.settings.mqtt_url:
+            lines.append("  MQTT      connected as a client of your broker")
+        if self.settings.is_demo:
+            lines += [f"  login     {p['email']} / {p['password']}" for p in demo.people()]
+        return lines
+
+
+@asynccontextmanager
+async def open_homeguard(
+    settings: Settings,
+    *,
+    stop: asyncio.Event,
+    idle_exit_s: float | None = None,
+    models: Sequence[Model] | None = None,
+    serve: bool = True,
+) -> AsyncIterator[Running]:
+    """Everything running; with `serve`, every door answers when the block begins. `stop` begins the end.
+
+    Raises:
+        StartRefused: the folder is in use, a file in it is damaged or newer, or the port is taken.
+    """
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        held = stack.enter_context(hold(settings.data_dir))
+        listener = stack.enter_context(bind(settings.host, settings.port)) if serve else None
+        if listener is not None:
+            settings = replace(settings, port=listener.getsockname()[1])
+        stores = await stack.enter_async_context(open_stores(settings.data_dir, clock, held=held))
+        key = local_key(settings.data_dir)
+        identity = Identity(users=stores.users, sessions=stores.sessions, clock=clock, key=key)
+        stack.callback(identity.close)
+        clocks = HomeClocks(clock)
+        history_ready = asyncio.Event()
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        plane = await stack.enter_async_context(open_data_plane(settings, stores, clock, clocks, tasks))
+        await demo.prepare(settings, stores, identity, plane, clock, tasks, history_ready)
+        desk = Desk(
+            _contexts(settings, stores, plane, clock, clocks, history_ready), clock=clock, key=derive(key, "mcp-state")
+        )
+        servers = build_all(desk)
+        agent = await stack.enter_async_context(_agent(settings, stores, servers, plane, models, clock, clocks))
+        scenarios = ScenarioEngine(
+            intake=plane.intake,
+            devices=stores.devices,
+            users=stores.users,
+            live=stores.live,
+            clocks=clocks,
+            clock=clock,
+        )
+        app: Any = None
+        if serve and listener is not None:
+            mcp = McpHttp(
+                build_all(desk), _mcp_authenticate(identity), base_url=settings.base_url, **_allowed(settings)
+            )
+            await stack.enter_async_context(mcp.lifespan())
+            operator = Operator(identity=identity, stores=stores, plane=plane, scenarios=scenarios, clock=clock)
+            deps = ApiDeps(
+                identity=identity,
+                users=stores.users,
+                devices=stores.devices,
+                live=stores.live,
+                feed=stores.feed,
+                events=stores.events,
+                readings=stores.readings,
+                alerts=stores.alerts,
+                anomalies=stores.anomalies,
+                automations=stores.automations,
+                conversations=stores.conversations,
+                journal=stores.journal,
+                commands=plane.commands,
+                agent=agent,
+                intake=plane.intake,
+                settings=settings,
+                clock=clock,
+                clocks=clocks,
+                health=_health(plane, history_ready),
+                history_ready=history_ready,
+                version=VERSION,
+                demo_users=demo.people() if settings.is_demo else (),
+                extra_mounts=[("/operator", operator.app)],
+            )
+            api = create_app(deps)
+            chat = ChatDoor(
+                mcp.in_front_of(api),
+                state_dir=settings.data_dir / "chat",
+                api_url=f"http://127.0.0.1:{settings.port}" if settings.is_loopback else settings.base_url,
+                secret=identity.chat_secret,
+                verify=_verify(identity),
+            )
+            await chat.open()
+            stack.push_async_callback(chat.close)
+            app = Activity(chat, clock)
+            await stack.enter_async_context(serving(app, listener))
+            held.announce(settings.base_url)
+            if idle_exit_s is not None:
+                watch = tasks.create_task(_end_when_idle(app, stop, idle_exit_s, clock))
+                stack.callback(watch.cancel)
+        yield Running(
+            settings=settings,
+            stores=stores,
+            identity=identity,
+            plane=plane,
+            agent=agent,
+            scenarios=scenarios,
+            app=app,
+            clocks=clocks,
+            history_ready=history_ready,
+        )
+        log.info("stopping")
+
+
+def _contexts(
+    settings: Settings, stores: Stores, plane: DataPlane, clock: Clock, clocks: HomeClocks, history_ready: asyncio.Event
+) -> Callable[[Principal], ToolContext]:
+    def context(principal: Principal) -> ToolContext:
+        return ToolContext(
+            principal=principal,
+            users=stores.users,
+            devices=stores.devices,
+            live=stores.live,
+            events=stores.events,
+            readings=stores.readings,
+            anomalies=stores.anomalies,
+            alerts=stores.alerts,
+            automations=stores.automations,
+            journal=stores.journal,
+            commands=plane.commands,
+            clock=clock,
+            clocks=clocks,
+            base_url=settings.base_url,
+            history_ready=history_ready,
+        )
+
+    return context
+
+
+@asynccontextmanager
+async def _agent(
+    settings: Settings,
+    stores: Stores,
+    servers: Mapping[str, Any],
+    plane: DataPlane,
+    models: Sequence[Model] | None,
+    clock: Clock,
+    clocks: HomeClocks,
+) -> AsyncIterator[Agent]:
+    async def show(home_id: str, confirmation_id: str) -> Mapping[str, Any] | None:
+        person = Principal(home_id=home_id, user_id="", role="member", caller="system")
+        try:
+            return show_confirmation(await plane.commands.confirmation(person, confirmation_id))
+        except NotFound:
+            return None
+
+    lister = Principal(home_id="", user_id="", role="guest", caller="system")
+    single = {name: server for name, server in servers.items() if name != "all"}
+    async with (
+        open_turns(settings.data_dir / "checkpoints.db") as turns,
+        open_toolbox(single, acting_as, lister) as toolbox,
+        open_agent(
+            turns=turns,
+            toolbox=toolbox,
+            models=list(models) if models is not None else [OfflinePlanner()],
+            system=_PROMPT.read_text(encoding="utf-8"),
+            conversations=Conversations(stores.conversations),
+            users=stores.users,
+            feed=stores.feed,
+            show_confirmation=show,
+            clock=clock,
+            clocks=clocks,
+        ) as agent,
+    ):
+        yield agent
+
+
+def _mcp_authenticate(identity: Identity) -> Callable[[str, str], Awaitable[Principal]]:
+    async def authenticate(token: str, server: str) -> Principal:
+        principal = await identity.principal(token, audience="mcp")
+        if principal.caller == "person":
+            # an operator's token: a program that acts for that person, with no say in confirmations
+            return replace(principal, caller="client", name="desktop", scopes=principal.scopes - {"manage"})
+        row = await identity.client_token(token)
+        if row.servers and server not in row.servers:
+            raise NotAllowed(f"this token is not for the server '{server}'")
+        return principal
+
+    return authenticate
+
+
+def _verify(identity: Identity) -> Callable[[str], Awaitable[dict[str, Any] | None]]:
+    async def verify(token: str) -> dict[str, Any] | None:
+        try:
+            principal = await identity.principal(token)
+        except (NotSignedIn, NotFound):
+            return None
+        return {"user_id": principal.user_id, "session_id": principal.session_id} if principal.session_id else None
+
+    return verify
+
+
+def _allowed(settings: Settings) -> dict[str, list[str]]:
+    hosts = ["127.0.0.1:*", "localhost:*", "[::1]:*", "127.0.0.1", "localhost"]
+    if not settings.is_loopback:
+        hosts += [settings.host, f"{settings.host}:*"]
+    if settings.public_url:
+        hosts.append(settings.public_url.partition("://")[2])
+    origins = [f"http://{h}" for h in hosts] + [f"https://{h}" for h in hosts]
+    return {"allowed_hosts": hosts, "allowed_origins": origins}
+
+
+def _health(plane: DataPlane, history_ready: asyncio.Event) -> Callable[[], Mapping[str, Mapping[str, Any]]]:
+    def health() -> Mapping[str, Mapping[str, Any]]:
+        return {**plane.health(), "history": {"ok": True, "written": history_ready.is_set()}}
+
+    return health
+
+
+async def _end_when_idle(app: Activity, stop: asyncio.Event, idle_exit_s: float, clock: Clock) -> None:
+    while not stop.is_set():
+        if app.idle_s > idle_exit_s:
+            log.info("nobody was here for %g s: ending", idle_exit_s)
+            stop.set()
+        await clock.sleep(min(1.0, idle_exit_s / 4))

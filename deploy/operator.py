@@ -1,0 +1,184 @@
+"""What only the operator's own commands ask of a running instance: tokens, replays, scenarios. ASGI, at `/operator`."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from scenarios.engine import ScenarioEngine
+from scenarios.replay import replay
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from deploy.data_plane import DataPlane
+from homeguard.clock import Clock, iso
+from homeguard.errors import HomeGuardError, InvalidInput, NotAllowed, NotFound, PayloadTooLarge
+from homeguard.identity.identity import Identity
+from homeguard.model import Home, Principal
+from homeguard.ports.stores import Stores
+from homeguard.ports.users import AccessToken
+
+_REPLAY_LIMIT: Final = 512 * 1024 * 1024
+_EVERY_S: Final = 0.1
+
+
+class Operator:
+    """The routes; every one takes an operator's token (`Identity.operator_token`), never a person's session."""
+
+    def __init__(
+        self, *, identity: Identity, stores: Stores, plane: DataPlane, scenarios: ScenarioEngine, clock: Clock
+    ) -> None:
+        self._identity = identity
+        self._stores = stores
+        self._plane = plane
+        self._scenarios = scenarios
+        self._clock = clock
+        self.app = Starlette(
+            routes=[
+                Route("/operator/tokens", self._tokens, methods=["GET", "POST"]),
+                Route("/operator/tokens/{token_id}", self._revoke, methods=["DELETE"]),
+                Route("/operator/replay", self._replay, methods=["POST"]),
+                Route("/operator/scenarios/{name}/start", self._scenario, methods=["POST"]),
+            ],
+            exception_handlers={HomeGuardError: _told},
+        )
+
+    async def _tokens(self, request: Request) -> Response:
+        principal = await self._operator(request)
+        if request.method == "GET":
+            return JSONResponse({"items": [_shown(t) for t in await self._identity.list_tokens()]})
+        body = await request.json()
+        expires = timedelta(days=float(body["expires_days"])) if body.get("expires_days") else None
+        if body.get("device_id"):
+            home = await self._home(principal, str(body.get("home") or ""))
+            device = await self._stores.devices.get(home.id, str(body["device_id"]))
+            if device is None:
+                raise NotFound(f"{home.name} has no device '{body['device_id']}'", code="DEVICE_NOT_FOUND")
+            owner = Principal(home_id=home.id, user_id=principal.user_id, role="owner", caller="person")
+            row, token = await self._identity.create_device_token(
+                owner, device.id, name=str(body.get("name") or ""), expires_in=expires
+            )
+        else:
+            row, token = await self._identity.create_client_token(
+                principal,
+                str(body.get("name") or "client"),
+                scopes=body.get("scopes") or (),
+                servers=body.get("servers") or (),
+                expires_in=expires,
+            )
+        return JSONResponse({**_shown(row), "token": token})
+
+    async def _revoke(self, request: Request) -> Response:
+        await self._operator(request)
+        if not await self._identity.revoke_token(request.path_params["token_id"]):
+            raise NotFound("there is no such token", code="TOKEN_NOT_FOUND")
+        return JSONResponse({"revoked": True})
+
+    async def _scenario(self, request: Request) -> Response:
+        principal = await self._operator(request)
+        run = await self._scenarios.run(request.path_params["name"], principal.home_id)
+        return JSONResponse({"scenario": request.path_params["name"], "run_id": run.id})
+
+    async def _replay(self, request: Request) -> Response:
+        principal = await self._operator(request)
+        home = await self._home(principal, request.query_params.get("home", ""))
+        speed = request.query_params.get("speed", "max")
+        keep_times = request.query_params.get("keep_times") == "true"
+        folder = tempfile.TemporaryDirectory(prefix="homeguard-replay-")
+        path = Path(folder.name) / "log.jsonl"
+        await _save(request, path)
+        progress: asyncio.Queue[dict[str, Any]] = asyncio.Queue(maxsize=1000)
+
+        async def lines() -> AsyncIterator[bytes]:
+            with folder:
+                task = asyncio.create_task(self._run_replay(path, home, speed, keep_times, progress))
+                try:
+                    while True:
+                        line = await progress.get()
+                        yield msgspec.json.encode(line) + b"\n"
+                        if "summary" in line or "error" in line:
+                            return
+                finally:
+                    task.cancel()
+
+        return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+    async def _run_replay(
+        self, path: Path, home: Home, speed: str, keep_times: bool, progress: asyncio.Queue[dict[str, Any]]
+    ) -> None:
+        told = 0.0
+
+        def on_progress(done: int, total: int) -> None:
+            nonlocal told
+            now = self._clock.monotonic()
+            if now - told >= _EVERY_S and not progress.full():
+                told = now
+                progress.put_nowait({"done": done, "total": total})
+
+        try:
+            summary = await replay(
+                path, home, intake=self._plane.intake, devices=self._stores.devices,
+                speed=None if speed == "max" else float(speed), keep_times=keep_times, on_progress=on_progress,
+            )  # fmt: skip
+            await self._plane.caught_up()
+        except HomeGuardError as error:
+            await progress.put({"error": {"code": error.code, "message": error.message}})
+        except ValueError as error:
+            await progress.put({"error": {"code": "INVALID_INPUT", "message": str(error)}})
+        else:
+            await progress.put({"summary": msgspec.to_builtins(summary)})
+
+    async def _operator(self, request: Request) -> Principal:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        principal = await self._identity.principal(token)
+        if principal.caller != "person" or principal.session_id:
+            raise NotAllowed("this is for the operator's own commands")
+        return principal
+
+    async def _home(self, principal: Principal, name: str) -> Home:
+        wanted = name.casefold() or principal.home_id
+        if "@" in name:
+            found = await self._stores.users.user_by_email(name)
+            homes = await self._stores.users.homes_of(found[0].id) if found is not None else []
+            wanted = homes[0].home_id if homes else wanted
+        for home in await self._stores.users.homes():
+            if wanted in (home.id, home.name.casefold()):
+                return home
+        raise NotFound(f"there is no home '{name}'", code="HOME_NOT_FOUND")
+
+
+async def _save(request: Request, path: Path) -> None:
+    size = 0
+    with path.open("wb") as file:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > _REPLAY_LIMIT:
+                raise PayloadTooLarge(f"a recorded log has at most {_REPLAY_LIMIT} bytes")
+            file.write(chunk)
+    if not size:
+        raise InvalidInput("the file is empty", field="file")
+
+
+def _shown(row: AccessToken) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "kind": row.kind,
+        "scopes": list(row.scopes),
+        "servers": list(row.servers),
+        "device_id": row.device_id,
+        "created_at": iso(row.created_at),
+        "expires_at": iso(row.expires_at) if row.expires_at is not None else None,
+        "revoked_at": iso(row.revoked_at) if row.revoked_at is not None else None,
+    }
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HomeGuardError)
+    body = {"error": {"code": error.code, "message": error.message, "details": dict(error.details)}}
+    return JSONResponse(body, status_code=error.status)

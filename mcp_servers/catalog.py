@@ -1,0 +1,34 @@
+"""The five servers by name, and the one that has all their tools."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from mcp_servers import analytics, anomaly, automations, devices, events
+from mcp_servers.desk import Desk
+from mcp_servers.server import HomeServer, ToolSpec
+
+SERVERS: Final = ("devices", "events", "analytics", "automations", "anomaly")
+ALL: Final = "all"
+
+_SPECS: Final[Mapping[str, Callable[[Desk], list[ToolSpec]]]] = {
+    "devices": devices.specs,
+    "events": events.specs,
+    "analytics": analytics.specs,
+    "automations": automations.specs,
+    "anomaly": anomaly.specs,
+}
+_BUILD: Final[Mapping[str, Callable[[Desk], HomeServer]]] = {
+    "devices": devices.build,
+    "events": events.build,
+    "analytics": analytics.build,
+    "automations": automations.build,
+    "anomaly": anomaly.build,
+}
+
+
+def build_all(desk: Desk) -> dict[str, HomeServer]:
+    """`devices`, `events`, `analytics`, `automations`, `anomaly`, and `all`: the tools of the five in one server."""
+    servers = {name: build(desk) for name, build in _BUILD.items()}
+    specs = [spec for name in SERVERS for spec in _SPECS[name](desk)]
+    instructions = "One home: its devices, events, measurements, rules and what was strange. " + devices.INSTRUCTIONS
+    return {**servers, ALL: HomeServer("homeguard", "HomeGuard", instructions, specs, desk.key)}

@@ -1,0 +1,162 @@
+"""Automate: carries out what the reflex group decided, through the one way to act, and writes down what came of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from homeguard.automation import version_hash
+from homeguard.clock import Clock, HomeClocks
+from homeguard.errors import HomeGuardError, StoreUnavailable
+from homeguard.ids import derived_id
+from homeguard.model import Alert, Automation, Event, Json, Metadata, Principal
+from homeguard.ports.automations import AutomationStore
+from homeguard.ports.live_state import LiveFeed
+from homeguard.ports.outbox import Outbox
+from homeguard.ports.users import UserStore
+from pipeline.command.words import CommandResult, DeviceRequest
+from pipeline.envelope import sets_off_reflexes
+from pipeline.handlers.alerts import Submit
+from pipeline.handlers.notices import live_of, notices_of
+from pipeline.processor import Batch
+
+#: Automations that run at the same time; each runs its actions one after the other.
+MAX_AT_ONCE: Final = 16
+
+
+class Commands(Protocol):
+    """The part of the command service that an automation needs."""
+
+    async def perform(self, principal: Principal, requests: Sequence[DeviceRequest]) -> list[CommandResult]: ...
+
+
+Standing = Callable[[Automation], Awaitable[frozenset[str]]]
+
+
+class RunAutomations:
+    """Runs each decided automation once: ids of commands and messages follow from the event and the action.
+
+    An automation that was changed, switched off or deleted meanwhile does not run. `standing` tells which effects a
+    person approved beforehand for an automation (`Principal.standing`); without it none are.
+    """
+
+    def __init__(
+        self,
+        *,
+        automations: AutomationStore,
+        commands: Commands,
+        outbox: Outbox,
+        users: UserStore,
+        feed: LiveFeed,
+        intake: Submit,
+        clock: Clock,
+        clocks: HomeClocks,
+        standing: Standing | None = None,
+    ) -> None:
+        self._automations = automations
+        self._commands = commands
+        self._outbox = outbox
+        self._users = users
+        self._feed = feed
+        self._intake = intake
+        self._clock = clock
+        self._clocks = clocks
+        self._standing = standing
+
+    async def __call__(self, batch: Batch) -> None:
+        due = [
+            event
+            for _, event in batch
+            if event.event_type == "command_requested"
+            and event.trust == "core"
+            and "automation_id" in event.payload
+            and sets_off_reflexes(event, self._clocks.now(event.home_id))
+        ]
+        room = asyncio.Semaphore(MAX_AT_ONCE)
+        failures: list[HomeGuardError] = []
+
+        async def one(event: Event) -> None:
+            async with room:
+                try:
+                    await self._run(event)
+                except StoreUnavailable as error:
+                    failures.append(error)
+
+        async with asyncio.TaskGroup() as group:
+            for event in due:
+                group.create_task(one(event))
+        if failures:
+            raise failures[0]
+
+    async def _run(self, decided: Event) -> None:
+        automation = await self._automations.get(decided.home_id, str(decided.payload["automation_id"]))
+        if automation is None or not automation.enabled or version_hash(automation) != decided.payload.get("version"):
+            return
+        principal = Principal(
+            home_id=automation.home_id,
+            user_id=automation.created_by,
+            role="member",
+            caller="automation",
+            name=automation.name,
+            cause=decided.cause,
+            standing=await self._standing(automation) if self._standing is not None else frozenset(),
+        )
+        outcomes: list[Mapping[str, Json]] = []
+        for index, action in enumerate(automation.actions):
+            if action["type"] == "device_command":
+                outcomes.append(await self._command(principal, automation, action, index))
+            else:
+                outcomes.append(await self._notify(decided, automation, action, index))
+        now = self._clocks.now(decided.home_id)
+        await self._intake.submit(
+            [
+                Event(
+                    home_id=decided.home_id,
+                    event_id=derived_id("automation_ran", decided.event_id),
+                    event_type="automation_ran",
+                    at=now,
+                    received_at=self._clock.now(),
+                    payload={**decided.payload, "actions": outcomes},
+                    metadata=Metadata(is_simulated=decided.metadata.is_simulated),
+                    trust="core",
+                    cause=decided.cause,
+                )
+            ]
+        )
+
+    async def _command(
+        self, principal: Principal, automation: Automation, action: Mapping[str, Any], index: int
+    ) -> Mapping[str, Json]:
+        told = {"type": "device_command", "device_id": action["device_id"], "command": action["command"]}
+        request = DeviceRequest(
+            device_id=str(action["device_id"]),
+            command=str(action["command"]),
+            parameters=action.get("parameters") or {},
+            command_id=derived_id(principal.cause, automation.id, str(index)),
+        )
+        try:
+            result = (await self._commands.perform(principal, [request]))[0]
+        except StoreUnavailable:
+            raise
+        except HomeGuardError as error:
+            return {**told, "outcome": "failed", "reason": error.message}
+        return {**told, "command_id": result.command_id, "outcome": result.outcome, "reason": result.reason}
+
+    async def _notify(
+        self, decided: Event, automation: Automation, action: Mapping[str, Any], index: int
+    ) -> Mapping[str, Json]:
+        message = Alert(
+            id=derived_id("automation_notice", decided.event_id, str(index)),
+            home_id=automation.home_id,
+            at=decided.at,
+            kind="automation",
+            severity="low",
+            title=automation.name,
+            text=str(action["message"]),
+            device_id=str(decided.payload.get("device_id") or ""),
+            event_ids=(decided.cause,),
+            is_simulated=decided.metadata.is_simulated,
+        )
+        notices = notices_of(message, await self._users.members(automation.home_id), "normal")
+        if await self._outbox.put(notices):
+            await self._feed.publish([live_of(message)])
+        return {"type": "notification", "channel": str(action.get("channel", "app")), "outcome": "sent"}

@@ -1,0 +1,17 @@
+"""Record: every measured number, of late and replayed events too."""
+
+from homeguard.ports.readings import ReadingStore
+from pipeline.handlers.observed import readings_of
+from pipeline.processor import Batch
+
+
+class StoreReadings:
+    """Appends the readings of the batch, with their rollups."""
+
+    def __init__(self, readings: ReadingStore) -> None:
+        self._readings = readings
+
+    async def __call__(self, batch: Batch) -> None:
+        found = [reading for _, event in batch for reading in readings_of(event)]
+        if found:
+            await self._readings.append(found)

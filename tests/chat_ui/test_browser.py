@@ -1,0 +1,329 @@
+"""The chat in a real browser, in front of a fake home: what a person sees, does and gets back."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api")
+expect = playwright.expect
+expect.set_options(timeout=15_000)
+
+CHROMIUM = Path("/usr/bin/chromium")
+JOHN, SARAH = "john@example.com", "sarah@example.com"
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium at /usr/bin/chromium"),
+    pytest.mark.timeout(120),
+]
+SignIn = Callable[..., Any]
+#: Keeps the page's sockets at hand, so that a test can break them.
+KEEP_SOCKETS = """
+window.kept = [];
+window.WebSocket = class extends window.WebSocket { constructor(...a) { super(...a); window.kept.push(this); } };
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as engine:
+        launched = engine.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def sign_in(browser: Any, address: str) -> Iterator[SignIn]:
+    """Opens the chat as somebody, by the login page; fails if any page asked another host or broke."""
+    contexts, foreign, broken = [], [], []
+
+    def watch(page: Any) -> None:
+        own = (address, address.replace("http", "ws"), "data:", "blob:")
+        page.on("request", lambda request: request.url.startswith(own) or foreign.append(request.url))
+        page.on("pageerror", lambda error: broken.append(str(error)))
+
+    def sign_in(email: str = JOHN, path: str = "/chat/", **options: Any) -> Any:
+        context = browser.new_context(viewport={"width": 1200, "height": 800}, **options)
+        contexts.append(context)
+        context.set_default_timeout(20_000)
+        context.add_init_script(KEEP_SOCKETS)
+        page = context.new_page()
+        watch(page)
+        page.goto(address + path)
+        expect(page).to_have_url(re.compile("/login"))
+        page.select_option("#demo-user", email)
+        page.click("#go")
+        page.wait_for_url(f"**{path}")
+        return page
+
+    yield sign_in
+    for context in contexts:
+        context.close()
+    assert foreign == []
+    assert broken == []
+
+
+@pytest.fixture(autouse=True)
+def clean(browser: Any, address: str) -> Iterator[None]:
+    """Every test begins with no open card and ends with what it set taken back."""
+    yield
+    context = browser.new_context()
+    signed = context.request.post(f"{address}/api/v1/auth/login", data={"email": JOHN, "password": "demo123"})
+    assert signed.ok
+    for card in context.request.get(f"{address}/api/v1/confirmations").json()["items"]:
+        context.request.post(f"{address}/api/v1/confirmations/{card['id']}", data={"approve": False})
+    context.request.post(f"{address}/fake/set", data={"card_seconds": 300, "pin": None})
+    context.close()
+
+
+def say(page: Any, text: str) -> None:
+    page.locator("#chat-input").click()
+    page.keyboard.type(text)
+    expect(page.locator("#chat-submit")).to_be_enabled()
+    page.keyboard.press("Enter")
+
+
+def card(page: Any) -> Any:
+    return page.locator("[data-testid=confirm-card]")
+
+
+def happens(page: Any, address: str, what: str, **data: Any) -> None:
+    assert page.request.post(f"{address}/fake/{what}", data=data).ok
+
+
+def following(page: Any, address: str, count: int) -> None:
+    """Waits until `count` chats follow the home."""
+    for _ in range(100):
+        if page.request.post(f"{address}/fake/set", data={}).json()["listeners"] >= count:
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("the chats do not follow the home")
+
+
+def test_the_whole_way_from_login_to_an_unlocked_door(sign_in: SignIn, address: str) -> None:
+    page = sign_in()
+    expect(page.locator("#hg-status")).to_contain_text("Hello, John")
+    expect(page.locator("#hg-status")).to_contain_text("Back Door Lock is unlocked.")
+    expect(page.locator("#starters button")).to_have_count(4)
+
+    page.locator("#starters button").first.click()
+    expect(page.get_by_text("Not quite: the back door is unlocked.")).to_be_visible()
+    expect(page.get_by_text("No: the")).to_have_count(0)
+    page.get_by_text("Looked at your home").click()
+    expect(page.get_by_text('"total_devices"')).to_be_visible()
+    expect(page).to_have_url(re.compile("/chat/thread/thr_"))
+
+    say(page, "Unlock the front door")
+    expect(page.get_by_text("Unlock front door lock · waits for your yes")).to_be_visible()
+    expect(card(page)).to_have_attribute("data-state", "open")
+    lock = f"{address}/api/v1/devices"
+    assert page.request.get(lock).json()["items"][0]["state"] == {"lock": "locked"}
+
+    page.reload()
+    expect(card(page)).to_have_count(1)
+    expect(page.get_by_text("Not quite: the back door is unlocked.")).to_be_visible()
+    other = sign_in(SARAH)
+    expect(card(other)).to_have_attribute("data-state", "open")
+    following(page, address, 2)
+
+    card(page).get_by_role("button", name="Unlock").click()
+    expect(card(page)).to_have_attribute("data-state", "approved")
+    expect(card(page)).to_contain_text("Approved by John Miller")
+    expect(card(page)).to_contain_text("Front Door Lock")
+    expect(page.get_by_text("The front door is unlocked.")).to_have_count(1)
+    assert page.request.get(lock).json()["items"][0]["state"] == {"lock": "unlocked"}
+    expect(card(other)).to_have_attribute("data-state", "approved")
+
+    happens(page, address, "alert", severity="critical", title="Water leak", text="Under the sink.", device_id="leak")
+    for seen in (page, other):
+        expect(seen.locator("[data-testid=alert-card]")).to_have_count(1)
+        expect(seen.locator("[data-testid=alert-card]")).to_contain_text("Water leak")
+    expect(page.get_by_text("The front door is unlocked.")).to_have_count(1)
+    assert "chainlit" not in (page.title() + page.locator("body").inner_text()).lower()
+    assert other.get_by_text("Not quite").count() == 0
+
+
+def test_a_card_is_pressed_by_keyboard_and_no_leaves_things_as_they_are(sign_in: SignIn) -> None:
+    page = sign_in()
+    say(page, "Unlock the front door")
+    button = card(page).get_by_role("button", name="Keep locked")
+    button.focus()
+    page.keyboard.press("Enter")
+
+    expect(card(page)).to_contain_text("Declined by John Miller. Nothing was changed.")
+    expect(card(page).get_by_role("button")).to_have_count(0)
+    expect(page.get_by_text("I left the front door locked.")).to_have_count(1)
+
+
+def test_a_card_decided_elsewhere_changes_in_the_open_page(sign_in: SignIn, address: str) -> None:
+    page = sign_in()
+    say(page, "Unlock the front door")
+    expect(card(page)).to_have_attribute("data-state", "open")
+
+    happens(page, address, "decide", approve=False, **{"as": SARAH})
+
+    expect(card(page)).to_contain_text("Declined by Sarah Lee")
+    expect(page.get_by_text("I left the front door locked.")).to_have_count(1)
+
+
+def test_an_open_card_stands_in_a_new_chat_too(sign_in: SignIn) -> None:
+    page = sign_in()
+    say(page, "Unlock the front door")
+    expect(card(page)).to_have_attribute("data-state", "open")
+
+    page.goto(page.url.partition("/thread/")[0] + "/")
+    expect(card(page)).to_have_attribute("data-state", "open")
+    card(page).get_by_role("button", name="Keep locked").click()
+    expect(card(page)).to_have_attribute("data-state", "denied")
+    expect(page.get_by_text("I left the front door locked.")).to_have_count(1)
+
+
+def test_a_card_asks_for_the_pin_in_the_card(sign_in: SignIn, address: str) -> None:
+    page = sign_in()
+    happens(page, address, "set", pin="2468")
+    say(page, "Unlock the front door")
+    unlock = card(page).get_by_role("button", name="Unlock")
+
+    unlock.click()
+    expect(card(page)).to_contain_text("Enter the PIN of your home first.")
+    page.get_by_label("PIN of your home").fill("1111")
+    unlock.click()
+    expect(card(page)).to_contain_text("That PIN is not right.")
+    expect(card(page)).to_have_attribute("data-state", "open")
+    page.get_by_label("PIN of your home").fill("2468")
+    unlock.click()
+
+    expect(card(page)).to_have_attribute("data-state", "approved")
+    assert "2468" not in page.content()
+
+
+def test_a_card_expires_before_the_eyes(sign_in: SignIn, address: str) -> None:
+    page = sign_in()
+    happens(page, address, "set", card_seconds=3)
+    say(page, "Unlock the front door")
+
+    expect(card(page)).to_contain_text("0:0")
+    expect(card(page)).to_contain_text("This question has expired. Nothing was changed.")
+    expect(card(page).get_by_role("button")).to_have_count(0)
+
+
+def test_an_answer_survives_a_lost_socket(sign_in: SignIn) -> None:
+    page = sign_in()
+    say(page, "count to sixty")
+    expect(page.get_by_text("1 2 3 4 5")).to_be_visible()
+
+    page.evaluate("window.kept.forEach((socket) => socket.close())")
+
+    expect(page.get_by_text("57 58 59 60")).to_have_count(1)
+    expect(page.get_by_text("1 2 3 4 5")).to_have_count(1)
+    expect(page.get_by_text("count to sixty").locator("visible=true")).not_to_have_count(0)
+
+
+def test_errors_are_plain_sentences(sign_in: SignIn) -> None:
+    page = sign_in()
+    say(page, "you are too fast")
+    expect(page.get_by_text("That was a lot at once. Please try again in 20 seconds.")).to_be_visible()
+    say(page, "please fail")
+    expect(page.get_by_text("The model did not answer in time.")).to_be_visible()
+
+
+def test_a_picture_in_an_answer_is_not_fetched_from_elsewhere(browser: Any, sign_in: SignIn) -> None:
+    page = sign_in()
+    blocked: list[str] = []
+    page.on("console", lambda line: "10.9.8.7" in line.text and blocked.append(line.text))
+    answered: list[str] = []
+    page.on("response", lambda response: answered.append(response.url))
+    say(page, "show a picture")
+    expect(page.get_by_text("Look:")).to_be_visible()
+    page.wait_for_timeout(300)
+
+    assert any("Content Security Policy" in line for line in blocked)
+    assert not any("10.9.8.7" in url for url in answered)
+
+
+def test_a_revoked_session_leads_to_the_login_and_the_others_stay(sign_in: SignIn, address: str) -> None:
+    page, other = sign_in(), sign_in(SARAH)
+    say(other, "Is everything locked?")
+    expect(other.get_by_text("back door")).not_to_have_count(0)
+    following(page, address, 2)
+
+    happens(page, address, "revoke", email=JOHN)
+
+    expect(page).to_have_url(re.compile(r"/login\?next="))
+    say(other, "count to sixty")
+    expect(other.get_by_text("57 58 59 60")).to_be_visible()
+
+
+def test_signing_out_ends_the_session_everywhere(sign_in: SignIn, address: str) -> None:
+    page = sign_in()
+    page.locator("#user-nav-button").click()
+    page.get_by_text("Sign out").click()
+
+    expect(page).to_have_url(re.compile("/login"))
+    assert page.request.get(f"{address}/api/v1/users/me").status == 401
+
+
+def test_past_conversations_are_listed_searched_and_deleted(sign_in: SignIn) -> None:
+    page = sign_in(SARAH)
+    say(page, "Lock the back door please")
+    expect(page.get_by_text("Done. The back door is locked.")).to_be_visible()
+    entry = page.locator("#thread-history").get_by_text("Lock the back door please")
+    expect(entry).to_be_visible()
+
+    page.locator("#new-chat-button").click()
+    expect(page.locator("#hg-status")).to_be_visible()
+    entry.click()
+    expect(page.get_by_text("Done. The back door is locked.")).to_be_visible()
+    expect(page.get_by_text("Lock back door lock · done")).to_be_visible()
+    say(page, "Is everything locked?")
+    expect(page.locator("[data-step-type=user_message]")).to_have_count(2)
+
+    page.locator("#thread-history #thread-options").first.click()
+    expect(page.locator("#rename-thread")).to_be_hidden()
+    page.locator("#delete-thread").click()
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.locator("#thread-history").get_by_text("Lock the back door please")).to_have_count(0)
+
+
+def test_a_question_has_a_page_of_its_own(sign_in: SignIn, address: str) -> None:
+    page = sign_in()
+    say(page, "Unlock the front door")
+    expect(card(page)).to_have_attribute("data-state", "open")
+    card_id = page.request.get(f"{address}/api/v1/confirmations").json()["items"][0]["id"]
+
+    alone = sign_in(SARAH, path=f"/confirm/{card_id}")
+    expect(alone.locator("#text")).to_have_text("Unlock the front door?")
+    expect(alone.locator("#clock")).to_contain_text("Open for another")
+    alone.get_by_role("button", name="Unlock").click()
+
+    expect(alone.locator("#result")).to_contain_text("Approved by Sarah Lee")
+    expect(alone.locator("#result")).to_contain_text("Front Door Lock — done")
+    expect(card(page)).to_contain_text("Approved by Sarah Lee")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "lands"),
+    [
+        ("/chat/", "/chat/"),
+        ("//evil.example/x", "/chat/"),
+        ("https://evil.example", "/chat/"),
+        ("/\\evil.example", "/chat/"),
+    ],
+)
+def test_the_login_leads_only_to_our_own_pages(browser: Any, address: str, wanted: str, lands: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{address}/login?next={wanted}")
+    page.fill("#email", JOHN)
+    page.fill("#password", "wrong")
+    page.click("#go")
+    expect(page.locator("#problem")).to_have_text("E-mail or password is wrong.")
+    page.fill("#password", "demo123")
+    page.keyboard.press("Enter")
+
+    page.wait_for_url(f"{address}{lands}")
+    context.close()

@@ -1,0 +1,85 @@
+"""What a card and an alert say."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chat_ui.cards import alert_props, card_props, element_id
+
+NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+
+def card(**more: Any) -> dict[str, Any]:
+    effect = {"device_id": "front_door_lock", "device_name": "Front Door Lock", "command": "unlock", "set": {}}
+    return {
+        "id": "c1", "text": "Unlock the front door?", "detail": "", "effects": [effect], "state": "open",
+        "expires_at": (NOW + timedelta(seconds=90)).isoformat(), "decided_by": None, "outcome": [],
+    } | more  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("commands", "yes", "no"),
+    [
+        (["unlock"], "Unlock", "Keep locked"),
+        (["open"], "Open", "Keep closed"),
+        (["disarm"], "Disarm", "Keep armed"),
+        (["unlock", "unlock"], "Unlock all 2", "Keep locked"),
+        (["unlock", "disarm"], "Approve", "Don't do it"),
+        (["never_heard_of"], "Approve", "Don't do it"),
+        ([], "Approve", "Don't do it"),
+    ],
+)
+def test_the_buttons_say_what_they_do(commands: list[str], yes: str, no: str) -> None:
+    props = card_props(card(effects=[{"device_name": "A", "command": c} for c in commands]), NOW)
+
+    assert (props["yes"], props["no"]) == (yes, no)
+
+
+def test_an_open_card_counts_down_and_is_expired_at_its_end() -> None:
+    assert (card_props(card(), NOW)["state"], card_props(card(), NOW)["left_s"]) == ("open", 90)
+    later = card_props(card(), NOW + timedelta(seconds=90))
+    assert (later["state"], later["result"]) == ("expired", "This question has expired. Nothing was changed.")
+
+
+def test_a_card_with_several_effects_lists_them() -> None:
+    effects = [{"device_name": "Front Door", "command": "unlock"}, {"device_id": "panel", "command": "disarm"}]
+
+    assert card_props(card(effects=effects), NOW)["effects"] == ["Front Door: unlock", "panel: disarm"]
+
+
+@pytest.mark.parametrize("device", ["Front Door Lock", {"name": "Front Door Lock"}])
+def test_a_decided_card_says_who_decided_and_what_came_of_it(device: Any) -> None:
+    outcome = [{"device": device, "device_id": "d", "outcome": "failed", "reason": "the lock is jammed"}]
+    props = card_props(card(state="approved", decided_by={"name": "John"}, outcome=outcome), NOW)
+
+    assert props["result"] == "Approved by John"
+    assert props["outcome"] == [
+        {"device": "Front Door Lock", "said": "did not work: the lock is jammed", "outcome": "failed"}
+    ]
+
+
+def test_a_card_keeps_its_element_so_that_it_changes_in_place() -> None:
+    assert element_id("c1") == element_id("c1")
+    assert element_id("c1") != element_id("c2")
+
+
+def test_a_card_of_an_unknown_shape_still_shows() -> None:
+    props = card_props({"id": "c1"}, NOW)
+
+    assert (props["text"], props["state"], props["yes"]) == ("May I do this?", "expired", "Approve")
+
+
+def test_an_alert_says_what_where_and_how_bad() -> None:
+    alert = {
+        "id": "a",
+        "severity": "CRITICAL",
+        "title": "Leak",
+        "text": "Water",
+        "device_id": "kitchen_leak",
+        "at": "t",
+    }
+
+    assert alert_props(alert) == {
+        "severity": "critical", "title": "Leak", "text": "Water", "device": "kitchen leak", "at": "t",
+    }  # fmt: skip

@@ -1,0 +1,206 @@
+"""The consume loop: order, retries, poison, a store that is away, a crash between the handlers and the commit."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from pipeline_fakes import NOW, ManualClock, MemoryLog, event
+
+from homeguard.errors import StoreUnavailable
+from homeguard.ports.log import DEAD_LETTERS, EVENTS, NewRecord
+from pipeline.envelope import encode
+from pipeline.processor import BATCH, TRIES, Processor
+
+
+class Collect:
+    """Keeps the ids of what it was given; fails as often as `fails` says, or always on the ids in `poison`."""
+
+    def __init__(self, *fails: Exception, poison: frozenset[str] = frozenset()) -> None:
+        self.fails = list(fails)
+        self.poison = poison
+        self.seen: list[str] = []
+        self.batches: list[int] = []
+
+    async def __call__(self, batch) -> None:
+        self.batches.append(len(batch))
+        if self.fails:
+            raise self.fails.pop(0)
+        for _, got in batch:
+            if got.event_id in self.poison:
+                raise ValueError(f"cannot make sense of {got.event_id}")
+        self.seen += [got.event_id for _, got in batch]
+
+
+@asynccontextmanager
+async def running(log: MemoryLog, clock: ManualClock, *handlers) -> AsyncIterator[Processor]:
+    processor, stop = Processor(log, "g", [EVENTS], handlers, clock), asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(processor.run(stop))
+        try:
+            yield processor
+        finally:
+            stop.set()
+
+
+async def filled(log: MemoryLog, count: int) -> list[str]:
+    ids = [f"e{i}" for i in range(count)]
+    await log.append([encode(event("door_open", "door", event_id=i)) for i in ids])
+    return ids
+
+
+async def test_records_reach_every_handler_in_order_and_are_committed(log, clock):
+    ids = await filled(log, BATCH * 2 + 7)
+    first, second = Collect(), Collect()
+
+    async with running(log, clock, first, second) as processor:
+        await processor.caught_up()
+        assert await log.lag("g") == 0
+
+    assert first.seen == second.seen == ids
+    assert first.batches == [BATCH, BATCH, 7]
+    assert (processor.processed, processor.poisoned) == (len(ids), 0)
+
+
+async def test_a_handler_that_fails_a_few_times_is_tried_again_with_growing_waits(log, clock):
+    ids = await filled(log, 3)
+    before, shaky = Collect(), Collect(*[RuntimeError("no")] * (TRIES - 1))
+
+    async with running(log, clock, before, shaky) as processor:
+        await processor.caught_up()
+
+    assert shaky.seen == ids
+    assert before.batches == [3]
+    assert clock.slept == [0.05, 0.1, 0.2, 0.4]
+    assert not log.topics[DEAD_LETTERS]
+
+
+async def test_poison_goes_to_the_dead_letters_and_everything_else_goes_on(log, clock):
+    ids = await filled(log, 5)
+    strict, after = Collect(poison=frozenset(("e2",))), Collect()
+
+    async with running(log, clock, strict, after) as processor:
+        await processor.caught_up()
+
+    assert strict.seen == [i for i in ids if i != "e2"]
+    assert after.seen == ids
+    (letter,) = log.topics[DEAD_LETTERS]
+    assert letter.value == log.topics[EVENTS][2].value
+    assert letter.headers["reason"] == "Collect: ValueError: cannot make sense of e2"
+    assert (letter.headers["group"], letter.headers["topic"], letter.headers["offset"]) == ("g", EVENTS, "0/2")
+    assert processor.poisoned == 1
+
+
+@pytest.mark.parametrize("value", [b"", b"\xff", b"{}", b"[]", b'{"event_id": 1}', b"[" * 5000])
+async def test_a_record_that_is_no_envelope_is_a_dead_letter(log, clock, value):
+    await log.append([NewRecord(topic=EVENTS, key="h1/door", value=value, headers={})])
+    ids = await filled(log, 2)
+    handler = Collect()
+
+    async with running(log, clock, handler) as processor:
+        await processor.caught_up()
+
+    assert handler.seen == ids
+    assert [letter.value for letter in log.topics[DEAD_LETTERS]] == [value]
+
+
+async def test_a_store_that_is_away_is_waited_for_and_nothing_is_lost(log, clock):
+    ids = await filled(log, 4)
+    handler = Collect(*[StoreUnavailable("away")] * 40)
+
+    async with running(log, clock, handler) as processor:
+        await processor.caught_up()
+
+    assert handler.seen == ids
+    assert not log.topics[DEAD_LETTERS]
+    assert max(clock.slept) == 5.0
+
+
+async def test_a_dead_letter_that_cannot_be_kept_is_tried_again(log, clock):
+    await filled(log, 1)
+    log.fails = [StoreUnavailable("away"), StoreUnavailable("away")]
+
+    async with running(log, clock, Collect(poison=frozenset(("e0",)))) as processor:
+        await processor.caught_up()
+
+    assert len(log.topics[DEAD_LETTERS]) == 1
+
+
+async def test_a_stop_while_a_store_is_away_commits_nothing(log, clock):
+    await filled(log, 4)
+    stop = asyncio.Event()
+
+    class Away:
+        calls = 0
+
+        async def __call__(self, batch):
+            self.calls += 1
+            if self.calls == 10:
+                stop.set()
+            raise StoreUnavailable("away")
+
+    await asyncio.wait_for(Processor(log, "g", [EVENTS], [Away()], clock).run(stop), 5)
+
+    assert await log.lag("g") == 4
+
+
+async def test_after_a_crash_before_the_commit_the_batch_comes_again(log, clock):
+    ids = await filled(log, 3)
+    handler = Collect()
+
+    class CrashingLog:
+        """The same log, of a process that ends when it wants to commit."""
+
+        def __getattr__(self, name):
+            return getattr(log, name)
+
+        async def commit(self, group, records):
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await Processor(CrashingLog(), "g", [EVENTS], [handler], clock).run(asyncio.Event())
+    log.reopen()
+    async with running(log, clock, handler) as processor:
+        await processor.caught_up()
+
+    assert handler.seen == ids + ids
+    assert await log.lag("g") == 0
+
+
+async def test_a_read_that_fails_is_tried_again(log, clock):
+    ids = await filled(log, 2)
+    read, left = log.read, [OSError("disk"), StoreUnavailable("away")]
+
+    async def shaky(*args, **kwargs):
+        if left:
+            raise left.pop()
+        return await read(*args, **kwargs)
+
+    log.read = shaky
+    handler = Collect()
+    stop = asyncio.Event()
+
+    class StopAfter:
+        async def __call__(self, batch):
+            stop.set()
+
+    await asyncio.wait_for(Processor(log, "g", [EVENTS], [handler, StopAfter()], clock).run(stop), 5)
+
+    assert handler.seen == ids
+
+
+async def test_two_groups_move_at_their_own_pace_over_the_real_log(stores, clock):
+    await stores.log.append([encode(event("door_open", "door", event_id=f"e{i}", at=NOW)) for i in range(3)])
+    fast, slow = Collect(), Collect()
+    for group, handler in (("fast", fast), ("slow", slow)):
+        processor, stop = Processor(stores.log, group, [EVENTS], [handler], clock), asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(processor.run(stop))
+            async with asyncio.timeout(10):
+                while len(handler.seen) < 3:
+                    await asyncio.sleep(0)
+                await processor.caught_up()
+            stop.set()
+
+    assert fast.seen == slow.seen == ["e0", "e1", "e2"]
+    assert await stores.log.lag("fast") == 0
