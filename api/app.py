@@ -74,7 +74,9 @@ def routed(deps: ApiDeps | None = None) -> FastAPI:
         if deps is not None and deps.on_close is not None:
             await deps.on_close()
 
-    app = FastAPI(title=_TITLE, version=_VERSION, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title=_TITLE, version=_VERSION, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan
+    )
     errors.install(app)
     for router in _ROUTERS:
         app.include_router(router)

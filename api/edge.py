@@ -22,11 +22,12 @@ SERVICE: Final = "api-gateway"
 _GLOBAL_PER_SECOND: Final = 1000
 #: What `/api/...` and bare paths may leave out of the canonical prefix.
 _ALIASED: Final = re.compile(
-    r"^(?:/api(?!/v1(?:/|$)))?"
-    r"(/(?:auth|users|devices|events|alerts|analytics|automations|ai|demo|confirmations)(?:/.*)?)$"
+    r"(?:/api(?!/v1(?:/|\Z)))?"
+    r"(/(?:auth|users|devices|events|alerts|analytics|automations|ai|demo|confirmations)(?:/.*)?)",
+    re.DOTALL,
 )
-_PREFIXED: Final = re.compile(r"^/api(?:/v1)?(/(?:health|live|ready|metrics|telemetry))$")
-_TRACEPARENT: Final = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
+_PREFIXED: Final = re.compile(r"/api(?:/v1)?(/(?:health|live|ready|metrics|telemetry))")
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _UNLIMITED: Final = frozenset(("/health", "/live", "/ready", "/metrics"))
 _INTAKE: Final = frozenset((("POST", "/telemetry"), ("POST", f"{API}/events")))
 _HEADERS: Final[Mapping[str, str]] = {
@@ -41,11 +42,12 @@ _POLICY: Final = (
 
 
 def canonical(path: str) -> str:
-    """`/devices` and `/api/devices` are `/api/v1/devices`; `/api/v1/health` is `/health`."""
-    aliased = _ALIASED.match(path)
+    """`/devices`, `/api/devices` and `/devices/` are `/api/v1/devices`; `/api/v1/health` is `/health`."""
+    path = path.removesuffix("/") or "/"
+    aliased = _ALIASED.fullmatch(path)
     if aliased:
         return API + aliased[1]
-    prefixed = _PREFIXED.match(path)
+    prefixed = _PREFIXED.fullmatch(path)
     return prefixed[1] if prefixed else path
 
 
@@ -162,5 +164,5 @@ def _endpoint(mounted: tuple[str, ASGIApp] | None, scope: Scope) -> str:
 
 
 def _trace_id(scope: Scope) -> str:
-    given = _TRACEPARENT.match(Headers(scope=scope).get("traceparent", ""))
+    given = _TRACEPARENT.fullmatch(Headers(scope=scope).get("traceparent", ""))
     return given[1] if given else secrets.token_hex(16)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Final
 
 from api.access import Caller, still_holds
@@ -59,8 +59,10 @@ class Frames:
         return text
 
 
-async def follow(caller: Caller, deps: ApiDeps) -> AsyncIterator[Live]:
+async def follow(caller: Caller, deps: ApiDeps) -> AsyncGenerator[Live | None, None]:
     """What happens in the caller's home and concerns them, until the session ends.
+
+    The first item is None, once nothing that happens from then on can be missed.
 
     Raises:
         NotSignedIn: the session was revoked or is over; noticed at once when it happens here, else within
@@ -69,6 +71,7 @@ async def follow(caller: Caller, deps: ApiDeps) -> AsyncIterator[Live]:
     me = caller.principal
     async with deps.feed.subscribe(me.home_id, user_id=me.user_id, limit=QUEUE) as items:
         feed = aiter(items)
+        yield None
         next_item: asyncio.Future[Live] = asyncio.ensure_future(anext(feed))
         try:
             while True:

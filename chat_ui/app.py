@@ -8,6 +8,7 @@ import chainlit as cl
 from chainlit.context import context
 
 from chat_ui import sockets, words
+from chat_ui.live import HomeStreams
 from chat_ui.mounting import API_URL_VARIABLE
 from chat_ui.rest import TOKEN, Rest, RestProblem
 from chat_ui.talk import Talk
@@ -15,13 +16,14 @@ from chat_ui.threads import ConversationView
 
 _MESSAGE_LIMIT: Final = 8000
 _REST: Final = Rest(os.environ[API_URL_VARIABLE])
+_STREAMS: Final = HomeStreams(_REST.live)
 _TALKS: Final[dict[str, Talk]] = {}
 
 
 async def on_chat_start() -> None:
     talk = _talk()
-    talk.follow()
-    await talk.greet()
+    # In the background: while this runs, the chat does not take a message.
+    talk.begin()
 
 
 async def on_chat_resume(thread: dict[str, Any]) -> None:
@@ -75,7 +77,7 @@ async def starters(user: Any, language: str) -> list[Any]:
 def _talk() -> Talk:
     session = context.session
     if session.id not in _TALKS:
-        _TALKS[session.id] = Talk(_REST, session)
+        _TALKS[session.id] = Talk(_REST, _STREAMS, session)
     return _TALKS[session.id]
 
 

@@ -37,8 +37,8 @@ def message_id(card_id: str) -> str:
     return str(uuid.uuid5(_SPACE, f"card message/{card_id}"))
 
 
-def card_props(card: Json, now: datetime, *, problem: str = "") -> dict[str, Any]:
-    """What `ConfirmCard.jsx` draws. `left_s` is how long the question is still open."""
+def card_props(card: Json, now: datetime, *, me: str = "", problem: str = "") -> dict[str, Any]:
+    """What `ConfirmCard.jsx` draws. `left_s` is how long the question is still open; `me` is the user id of who looks."""
     effects = [e for e in card.get("effects") or [] if isinstance(e, Mapping)]
     yes, no, icon = _buttons(effects)
     left_s = _seconds_left(card, now)
@@ -57,7 +57,7 @@ def card_props(card: Json, now: datetime, *, problem: str = "") -> dict[str, Any
         "expires_at": str(card.get("expires_at") or ""),
         "pin_required": bool(card.get("pin_required")),
         "effects": [_effect(e) for e in effects] if len(effects) > 1 else [],
-        "result": _result(card, state),
+        "result": _result(card, state, me),
         "outcome": [_outcome(o) for o in card.get("outcome") or [] if isinstance(o, Mapping)],
         "problem": problem,
     }
@@ -98,10 +98,15 @@ def _seconds_left(card: Json, now: datetime) -> int:
     return max(0, int((expires - now).total_seconds()))
 
 
-def _result(card: Json, state: str) -> str:
+def _result(card: Json, state: str, me: str) -> str:
     by = card.get("decided_by")
-    who = by.get("name") or by.get("email") or "" if isinstance(by, Mapping) else str(by or "")
-    ending = f" by {who}" if who else ""
+    who = by.get("name") or by.get("id") or "" if isinstance(by, Mapping) else str(by or "")
+    if isinstance(by, Mapping) and by.get("name"):
+        ending = f" by {who}"
+    elif who:
+        ending = " by you" if who == me else " by someone else of your home"
+    else:
+        ending = ""
     return {
         "approved": f"Approved{ending}",
         "denied": f"Declined{ending}. Nothing was changed.",

@@ -23,14 +23,28 @@ Verify = Callable[[str], Awaitable[dict[str, Any] | None]]
 BODY_LIMIT: Final = 256 * 1024
 #: A refused request's body is read up to here, so that the client sees the answer instead of a reset.
 DRAIN_LIMIT: Final = 64 * 1024
+#: Codes of a closed socket: the page goes to the login page, or tries again.
 SIGNED_OUT: Final = 4401
+RESTARTING: Final = 1012
 _RETRY_AFTER_S: Final = 5.0
+
+
+class _Leaving:
+    """Tells one socket to close, and with which code."""
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+        self.told = asyncio.Event()
+
+    def leave(self, code: int) -> None:
+        self.code = code
+        self.told.set()
 
 
 class ChatDoor:
     """ASGI: passes everything outside `/chat` on to `app`, answers `/chat` itself.
 
-    `verify(token)` gives the claims of a valid session (with `session_id`, `jti` or `sid`) or None; it is asked on
+    `verify(token)` gives the claims of a valid session (with `session_id`, `sid` or `jti`) or None; it is asked on
     every request and every WebSocket handshake. `secret` signs the session cookie (HS256). `api_url` is where the
     chat reaches the REST API. `load(root, api_url, secret)` runs in a thread and gives the chat as an ASGI app.
     """
@@ -56,16 +70,22 @@ class ChatDoor:
         self._opening: asyncio.Task[None] | None = None
         self._problem: str | None = None
         self._problem_at = 0.0
-        self._sockets: dict[str, set[asyncio.Event]] = {}
+        self._sockets: dict[str, set[_Leaving]] = {}
+        self._closed = False
 
     async def open(self) -> None:
         """Clears what an unclean end left behind. The chat library stays out until somebody visits."""
         await asyncio.to_thread(_clear_files, self._root)
 
     async def close(self) -> None:
-        """Closes every socket of the chat, ends its tasks and its HTTP client, removes its temporary files."""
-        for session_id in list(self._sockets):
-            self.kick(session_id)
+        """Closes every socket of the chat, ends its tasks and its HTTP client, removes its temporary files.
+
+        Call it before the server waits for its connections: each open chat holds a live stream of this same server.
+        """
+        self._closed = True
+        for sockets in list(self._sockets.values()):
+            for leaving in sockets:
+                leaving.leave(RESTARTING)
         if self._opening is not None:
             await asyncio.wait({self._opening}, timeout=10)
         if self._chat is not None and self._own_library:
@@ -77,8 +97,8 @@ class ChatDoor:
     def kick(self, session_id: str) -> int:
         """Closes the open sockets of a session that is no longer valid; gives how many there were."""
         sockets = self._sockets.get(session_id, set())
-        for gone in sockets:
-            gone.set()
+        for leaving in sockets:
+            leaving.leave(SIGNED_OUT)
         return len(sockets)
 
     @property
@@ -105,7 +125,7 @@ class ChatDoor:
                 query = scope.get("query_string", b"").decode("latin1")
                 verdict = guard.judge_stranger(kind, method, path, query, headers)
             else:
-                session_id = str(claims.get("session_id") or claims.get("jti") or claims.get("sid") or token)
+                session_id = str(claims.get("session_id") or claims.get("sid") or claims.get("jti") or token)
         if verdict.kind != "pass":
             await _refuse(scope, verdict, receive, send)
             return
@@ -113,7 +133,9 @@ class ChatDoor:
         if kind == "http" and await self._own_page(path, method, bool(session_id), headers, send):
             return
         chat = self._chat
-        if chat is None:
+        if chat is None or self._closed:
+            if session_id:
+                self._start()  # a page that outlived a restart knocks with its socket only
             await _refuse(scope, guard.Verdict("reject", 503), receive, send)
             return
         if kind == "http" and _too_long(headers):
@@ -154,7 +176,7 @@ class ChatDoor:
         return False
 
     def _start(self) -> None:
-        if self._chat is not None or (self._opening is not None and not self._opening.done()):
+        if self._closed or self._chat is not None or (self._opening is not None and not self._opening.done()):
             return
         if self._problem and asyncio.get_running_loop().time() - self._problem_at < _RETRY_AFTER_S:
             return
@@ -170,32 +192,32 @@ class ChatDoor:
             self._problem_at = asyncio.get_running_loop().time()
 
     async def _socket(self, chat: App, scope: Scope, session_id: str, receive: Receive, send: Send) -> None:
-        gone = asyncio.Event()
-        self._sockets.setdefault(session_id, set()).add(gone)
-        leaving = asyncio.create_task(gone.wait())
+        leaving = _Leaving()
+        self._sockets.setdefault(session_id, set()).add(leaving)
+        told = asyncio.create_task(leaving.told.wait())
 
         async def receive_or_leave() -> Message:
             arriving = asyncio.ensure_future(receive())
             try:
-                await asyncio.wait({arriving, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({arriving, told}, return_when=asyncio.FIRST_COMPLETED)
                 if arriving.done():
                     return arriving.result()
             finally:
                 if not arriving.done():
                     arriving.cancel()
-            await send({"type": "websocket.close", "code": SIGNED_OUT, "reason": "signed out"})
-            return {"type": "websocket.disconnect", "code": SIGNED_OUT}
+            await send({"type": "websocket.close", "code": leaving.code, "reason": ""})
+            return {"type": "websocket.disconnect", "code": leaving.code}
 
         async def send_unless_gone(message: Message) -> None:
-            if not gone.is_set():
+            if leaving.code is None:
                 await send(message)
 
         try:
             await chat(scope, receive_or_leave, send_unless_gone)
         finally:
-            leaving.cancel()
+            told.cancel()
             left = self._sockets.get(session_id, set())
-            left.discard(gone)
+            left.discard(leaving)
             if not left:
                 self._sockets.pop(session_id, None)
 

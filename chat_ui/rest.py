@@ -99,14 +99,15 @@ class Rest:
         await self._json("POST", "/api/v1/auth/logout", token, body={})
 
     async def turn(self, token: str, message: str, thread_id: str | None) -> AsyncGenerator[tuple[str, Json], None]:
-        """The events of one turn as `(name, data)`, until the server ends the stream."""
-        body = {"message": message} | ({"thread_id": thread_id} if thread_id else {})
+        """The events of one turn as `(name, data)`, until the server ends the stream; None begins a conversation."""
+        body: Json = {"message": message} | ({"thread_id": thread_id} if thread_id else {"new_thread": True})
         async with aclosing(self._events("POST", "/api/v1/ai/chat/stream", token, _TURN_WAIT, body)) as events:
             async for event in events:
-                yield event
+                if event[0] != "connected":
+                    yield event
 
     async def live(self, token: str) -> AsyncGenerator[tuple[str, Json], None]:
-        """What happens in the home as `(name, data)`, until the connection ends."""
+        """`("connected", {})`, then what happens in the home as `(name, data)`, until the connection ends."""
         async with aclosing(self._events("GET", "/api/v1/events/stream", token, _STREAM_WAIT, None)) as events:
             async for event in events:
                 yield event
@@ -121,6 +122,7 @@ class Rest:
                 if source.response.status_code >= 400:
                     await source.response.aread()
                     raise _problem(source.response)
+                yield "connected", {}
                 async for event in source:
                     data = _object(event.data)
                     if data is not None:
@@ -141,11 +143,21 @@ class Rest:
 
 
 def identifier(token: str) -> str:
-    """Who a session cookie belongs to. The door has already checked its signature."""
+    """The e-mail that a session cookie belongs to; empty for nonsense."""
+    return _claim(token, "identifier")
+
+
+def user_id(token: str) -> str:
+    """The id of the person that a session cookie belongs to; empty for nonsense."""
+    return _claim(token, "sub")
+
+
+def _claim(token: str, name: str) -> str:
+    # The door has already checked the signature.
     try:
         part = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-        return str(claims["identifier"])
+        return str(claims[name])
     except (IndexError, KeyError, ValueError, TypeError):
         return ""
 

@@ -11,7 +11,8 @@ import chainlit as cl
 from chainlit.context import context, local_steps
 
 from chat_ui import cards, words
-from chat_ui.rest import Rest, RestProblem, SignedOut
+from chat_ui.live import HomeStreams
+from chat_ui.rest import Rest, RestProblem, SignedOut, user_id
 from chat_ui.sockets import leave
 from chat_ui.threads import NAME
 from chat_ui.turn import TurnView
@@ -19,8 +20,9 @@ from chat_ui.turn import TurnView
 Json = dict[str, Any]
 log = logging.getLogger("homeguard.chat")
 
-_RETRY_S: Final = (0.5, 1, 2, 4, 8, 15)
-_STATUS_EVERY_S: Final = 2.0
+#: At most so often does the first screen look at the home again.
+_STATUS_EVERY_S: Final = 5.0
+_STATUS_KINDS: Final = frozenset(("device_online", "device_offline", "battery_low"))
 #: A continuation that the live stream did not bring by then is read from the history.
 _CONTINUATION_S: Final = 8.0
 _REMEMBERED: Final = 500
@@ -29,10 +31,12 @@ _REMEMBERED: Final = 500
 class Talk:
     """What one browser tab sees. `token` is the session cookie of the person in front of it."""
 
-    def __init__(self, rest: Rest, session: Any) -> None:
+    def __init__(self, rest: Rest, streams: HomeStreams, session: Any) -> None:
         self._rest = rest
+        self._streams = streams
         self._session = session
         self._token = str(session.token or "")
+        self._me = user_id(self._token)
         scope = (session.environ or {}).get("asgi.scope") or {}
         self._session_id = str(scope.get("homeguard.session_id") or "")
         self.thread_id: str | None = None
@@ -45,7 +49,8 @@ class Talk:
         self._held: list[Json] = []  # continuations that arrived while a turn was being shown
         self._raised: list[Json] = []  # cards of the turn being shown: they come below its words
         self._tasks: set[asyncio.Task[None]] = set()
-        self._status_at = -_STATUS_EVERY_S
+        self._status_is_due = False
+        self._status_shown = False
         self._name = ""
 
     # -- beginning and end ---------------------------------------------------------------------------------------
@@ -54,11 +59,16 @@ class Talk:
         """Starts following the home. Call inside the chat's context; it ends with `stop`."""
         self._spawn(self._follow())
 
+    def begin(self) -> None:
+        """A new chat: follows the home and greets. Call inside the chat's context."""
+        self.follow()
+        self._spawn(self._greet())
+
     def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
 
-    async def greet(self) -> None:
+    async def _greet(self) -> None:
         """The first screen: how the home is, and every question that is still open."""
         with contextlib.suppress(RestProblem):
             me = await self._rest.me(self._token)
@@ -119,6 +129,7 @@ class Talk:
             await view.end()
         self._remember(turn_id, view.text)
         if problem:
+            self._remember(turn_id, problem)
             await cl.ErrorMessage(content=problem, author=NAME).send()
         raised, self._raised = self._raised, []
         for card in raised:
@@ -189,7 +200,7 @@ class Talk:
             name="ConfirmCard",
             display="inline",
             for_id=message_id,
-            props=cards.card_props(card, datetime.now(UTC), problem=problem),
+            props=cards.card_props(card, datetime.now(UTC), me=self._me, problem=problem),
         )
         if known is None and under is None:
             await cl.Message(id=message_id, content="", author=NAME, elements=[element]).send()
@@ -199,24 +210,16 @@ class Talk:
     # -- what happens in the home --------------------------------------------------------------------------------
 
     async def _follow(self) -> None:
-        # A task inherits the step it was started in; what it sends stands on its own.
-        local_steps.set(None)
-        attempt = 0
-        while True:
-            try:
-                async for name, data in self._rest.live(self._token):
-                    attempt = 0
+        async with self._streams.listen(self._token) as happenings:
+            while True:
+                name, data = await happenings.get()
+                if name == "signed_out":
+                    await self._signed_out()
+                    return
+                try:
                     await self._happened(name, data)
-            except SignedOut:
-                await self._signed_out()
-                return
-            except RestProblem as problem:
-                log.info("live stream of a chat: %s", problem)
-            except Exception:
-                log.exception("an event could not be shown")
-            await asyncio.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
-            attempt += 1
-            await self._catch_up()
+                except Exception:
+                    log.exception("%s could not be shown", name)
 
     async def _happened(self, name: str, data: Json) -> None:
         if name == "confirmation":
@@ -233,8 +236,8 @@ class Talk:
             await self._signed_out()
         elif name == "gap":
             await self._catch_up()
-        elif name in ("device_event", "command", "mode") and not self._session.has_first_interaction:
-            await self._show_status()
+        elif name in ("device_event", "command", "mode") and _changes_status(name, data):
+            self._renew_status()
 
     async def _continue(self, data: Json) -> None:
         """The rest of a turn that had waited for a card: once, and only where it belongs."""
@@ -276,11 +279,15 @@ class Talk:
         element = cl.CustomElement(name="AlertCard", display="inline", props=cards.alert_props(alert))
         await cl.Message(content="", author="Alarm", elements=[element]).send()
 
-    async def _show_status(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._status_at < _STATUS_EVERY_S:
-            return
-        self._status_at = now
+    def _renew_status(self) -> None:
+        """The first screen, as long as it stands, says how the home is by now."""
+        if not self._status_is_due and not self._session.has_first_interaction:
+            self._status_is_due = True
+            self._spawn(self._show_status(after_s=_STATUS_EVERY_S if self._status_shown else 0.0))
+
+    async def _show_status(self, *, after_s: float = 0.0) -> None:
+        await asyncio.sleep(after_s)
+        self._status_is_due, self._status_shown = False, True
         try:
             status = words.home_status(await self._rest.devices(self._token))
         except SignedOut:
@@ -309,7 +316,12 @@ class Talk:
         return any(said == text for _, said in self._said)
 
     def _spawn(self, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.create_task(work)
+        async def on_its_own() -> None:
+            # A task inherits the step it was started in; what it sends stands below everything said so far.
+            local_steps.set(None)
+            await work
+
+        task = asyncio.create_task(on_its_own())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -323,6 +335,12 @@ async def _show_event(view: TurnView, name: str, data: Json) -> None:
         await view.tool_end(data)
     elif name == "answer":
         await view.answer(str(data.get("text") or ""))
+
+
+def _changes_status(name: str, data: Mapping[str, Any]) -> bool:
+    changed = data.get("state")
+    says_more = isinstance(changed, Mapping) and any(k in words.WATCHED for k in changed)
+    return name != "device_event" or says_more or data.get("event_type") in _STATUS_KINDS
 
 
 def _bound(seen: dict[Any, None]) -> None:

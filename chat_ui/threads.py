@@ -11,7 +11,7 @@ from chainlit.types import PageInfo, PaginatedResponse
 from chainlit.user import PersistedUser
 
 from chat_ui import cards, words
-from chat_ui.rest import TOKEN, Rest, RestProblem, identifier
+from chat_ui.rest import TOKEN, Rest, RestProblem, identifier, user_id
 
 Json = dict[str, Any]
 NAME: Final = "HomeGuard"
@@ -113,7 +113,7 @@ async def conversation(rest: Rest, token: str, thread_id: str, items: list[Json]
             card = await rest.card(token, card_id)
         except RestProblem:
             continue
-        elements.append(card_element(card, thread_id, step_id))
+        elements.append(card_element(card, thread_id, step_id, user_id(token)))
     return steps, elements
 
 
@@ -141,7 +141,7 @@ def item_steps(item: Mapping[str, Any], thread_id: str) -> list[Json]:
     return made
 
 
-def card_element(card: Mapping[str, Any], thread_id: str, step_id: str) -> Json:
+def card_element(card: Mapping[str, Any], thread_id: str, step_id: str, me: str) -> Json:
     card_id = str(card.get("id"))
     return {
         "id": cards.element_id(card_id),
@@ -151,7 +151,7 @@ def card_element(card: Mapping[str, Any], thread_id: str, step_id: str) -> Json:
         "display": "inline",
         "forId": step_id,
         "mime": "application/json",
-        "props": cards.card_props(card, datetime.now(UTC)),
+        "props": cards.card_props(card, datetime.now(UTC), me=me),
     }
 
 

@@ -74,6 +74,8 @@ _ALARMS: Final = {
     "glass_break": "reports breaking glass",
     "tamper": "was tampered with",
 }
+#: The attributes that `home_status` looks at.
+WATCHED: Final = frozenset((*_ALARMS, "lock", "open", "cover", "battery_pct"))
 _LOW_BATTERY_PCT: Final = 20
 
 

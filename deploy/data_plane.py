@@ -2,20 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from pipeline.simulator.simulator import Simulator
-
 from homeguard import automation as rules
 from homeguard.clock import Clock, HomeClocks
-from homeguard.effects import fingerprint
-from homeguard.errors import HomeGuardError, InvalidInput, StartRefused
+from homeguard.errors import HomeGuardError, StartRefused
 from homeguard.model import Automation
-from homeguard.ports.log import EVENTS, HEARTBEATS
 from homeguard.ports.stores import Stores
 from homeguard.settings import Settings
 from pipeline.command.acts import Acts
@@ -37,7 +33,9 @@ from pipeline.handlers.scoring import StoreAnomalies
 from pipeline.handlers.subscribers import TellSubscribers
 from pipeline.intake.intake import Intake
 from pipeline.mqtt.link import MqttLink
-from pipeline.processor import Processor
+from pipeline.processor import Handler, Processor
+from pipeline.simulator.simulator import Simulator
+from pipeline.topics import AUTOMATE, RECORD, REFLEX, TOPICS_OF
 
 log = logging.getLogger("homeguard")
 
@@ -78,19 +76,34 @@ class DataPlane:
 
 @asynccontextmanager
 async def open_data_plane(
-    settings: Settings, stores: Stores, clock: Clock, clocks: HomeClocks, tasks: asyncio.TaskGroup
+    settings: Settings,
+    stores: Stores,
+    clock: Clock,
+    clocks: HomeClocks,
+    tasks: asyncio.TaskGroup,
+    *,
+    doors_move_in: Collection[str] = (),
 ) -> AsyncIterator[DataPlane]:
     """Everything flowing; at the end new work stops first, then what was taken is processed."""
     intake = Intake(log=stores.log, devices=stores.devices, clock=clock, clocks=clocks)
     reports = Reports(feed=stores.feed, live=stores.live)
     link = await _link(settings, stores, intake)
-    simulator = Simulator(
-        intake=intake, devices=stores.devices, live=stores.live, users=stores.users, clock=clock, clocks=clocks,
-        rate=settings.simulator_rate,
-    ) if settings.simulator else None  # fmt: skip
+    simulator = None
+    if settings.simulator:
+        simulator = Simulator(
+            intake,
+            stores.devices,
+            clock,
+            clocks,
+            homes=await stores.users.homes(),
+            rate=settings.simulator_rate,
+            users=stores.users,
+            live=stores.live,
+            doors_move_in=doors_move_in,
+        )
     drivers: dict[str, Driver] = {
         "simulated": SimulatedDriver(
-            intake, clock, clocks, on_command=simulator.on_command if simulator is not None else None
+            intake, clock, clocks, on_command=simulator.note_command if simulator is not None else None
         )
     }
     if link is not None:
@@ -165,15 +178,10 @@ def _processors(
     """`reflex` and `record`; what an automation decided runs in a group of its own, because it waits for devices."""
 
     async def standing(automation: Automation) -> frozenset[str]:
-        devices = {d.id: d for d in await stores.devices.of_home(automation.home_id)}
-        home = await stores.users.home(automation.home_id)
-        try:
-            effects = rules.compile_effects(automation, devices, home.unit_system if home is not None else "si")
-        except InvalidInput:
-            return frozenset()
-        return frozenset(map(fingerprint, effects))
+        is_as_approved = automation.version == rules.version_hash(automation)
+        return frozenset(automation.approved) if is_as_approved else frozenset()
 
-    reflex = [
+    reflex: list[Handler] = [
         KeepLiveState(stores.live),
         TellSubscribers(stores.feed, clocks),
         RaiseAlerts(
@@ -188,19 +196,15 @@ def _processors(
             clocks=clocks,
         ),
     ]  # fmt: skip
-    record = [StoreEvents(stores.events), StoreReadings(stores.readings)]
+    record: list[Handler] = [StoreEvents(stores.events), StoreReadings(stores.readings)]
     if settings.enable_anomaly_detection:
-        record.append(StoreAnomalies(stores.anomalies, slow))  # type: ignore[arg-type]
+        record.append(StoreAnomalies(stores.anomalies, slow))
     automate = RunAutomations(
         automations=stores.automations, commands=commands, outbox=stores.outbox, users=stores.users, feed=stores.feed,
         intake=intake, clock=clock, clocks=clocks, standing=standing,
     )  # fmt: skip
-    every = (EVENTS, HEARTBEATS)
-    return {
-        "reflex": Processor(stores.log, "reflex", every, reflex, clock),
-        "record": Processor(stores.log, "record", every, record, clock),
-        "automate": Processor(stores.log, "automate", (EVENTS,), [automate], clock),
-    }
+    groups = {REFLEX: reflex, RECORD: record, AUTOMATE: [automate]}
+    return {name: Processor(stores.log, name, TOPICS_OF[name], handlers, clock) for name, handlers in groups.items()}
 
 
 async def _link(settings: Settings, stores: Stores, intake: Intake) -> MqttLink | None:

@@ -8,18 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from agent.models.offline.planner import OfflinePlanner
-from scenarios.engine import ScenarioEngine
-
 from agent.graph.turns import open_turns
+from agent.models.offline.planner import OfflinePlanner
 from agent.models.protocol import Model
 from agent.service import Agent, open_agent
 from agent.toolbox import open_toolbox
 from api.app import create_app
 from api.deps import ApiDeps
 from chat_ui.door import ChatDoor
-from deploy import demo
 from deploy.data_plane import DataPlane, open_data_plane
+from deploy.demo import Demo, demo_of
 from deploy.operator import Operator
 from deploy.server import Activity, bind, serving
 from deploy.version import VERSION
@@ -38,6 +36,7 @@ from mcp_servers.identity import acting_as
 from mcp_servers.serving import McpHttp
 from memory.conversations import Conversations
 from pipeline.command.show import show_confirmation
+from scenarios.engine import ScenarioEngine
 from tools.context import ToolContext
 
 log = logging.getLogger("homeguard")
@@ -58,6 +57,7 @@ class Running:
     app: Any
     clocks: HomeClocks
     history_ready: asyncio.Event
+    demo: Demo | None
 
     def welcome(self) -> list[str]:
         """What a person reads at the start: where everything is, and how to get in."""
@@ -70,8 +70,8 @@ class Running:
         ]
         if self.settings.mqtt_url:
             lines.append("  MQTT      connected as a client of your broker")
-        if self.settings.is_demo:
-            lines += [f"  login     {p['email']} / {p['password']}" for p in demo.people()]
+        if self.demo is not None:
+            lines += [f"  login     {p['email']} / {p['password']}" for p in self.demo.people()]
         return lines
 
 
@@ -102,8 +102,20 @@ async def open_homeguard(
         clocks = HomeClocks(clock)
         history_ready = asyncio.Event()
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        plane = await stack.enter_async_context(open_data_plane(settings, stores, clock, clocks, tasks))
-        await demo.prepare(settings, stores, identity, plane, clock, tasks, history_ready)
+        demo = demo_of(settings, clock)
+        if demo is not None and demo.is_new:
+            await demo.make(stores, identity)
+        doors_move_in = demo.doors_move_in if demo is not None else frozenset()
+        plane = await stack.enter_async_context(
+            open_data_plane(settings, stores, clock, clocks, tasks, doors_move_in=doors_move_in)
+        )
+        if demo is not None and demo.is_new:
+            await demo.tell(plane.intake)
+            await plane.processors["reflex"].caught_up()
+        if demo is not None and not demo.has_history:
+            tasks.create_task(demo.write_history(stores, history_ready), name="demo history")
+        else:
+            history_ready.set()
         desk = Desk(
             _contexts(settings, stores, plane, clock, clocks, history_ready), clock=clock, key=derive(key, "mcp-state")
         )
@@ -146,7 +158,7 @@ async def open_homeguard(
                 health=_health(plane, history_ready),
                 history_ready=history_ready,
                 version=VERSION,
-                demo_users=demo.people() if settings.is_demo else (),
+                demo_users=demo.people() if demo is not None else (),
                 extra_mounts=[("/operator", operator.app)],
             )
             api = create_app(deps)
@@ -175,6 +187,7 @@ async def open_homeguard(
             app=app,
             clocks=clocks,
             history_ready=history_ready,
+            demo=demo,
         )
         log.info("stopping")
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from scenarios.engine import ScenarioEngine
-from scenarios.replay import replay
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -22,6 +20,8 @@ from homeguard.identity.identity import Identity
 from homeguard.model import Home, Principal
 from homeguard.ports.stores import Stores
 from homeguard.ports.users import AccessToken
+from scenarios.engine import ScenarioEngine
+from scenarios.replay import replay
 
 _REPLAY_LIMIT: Final = 512 * 1024 * 1024
 _EVERY_S: Final = 0.1

@@ -1,8 +1,9 @@
 """The gate: allow, ask or refuse, for effects that are already resolved. Pure: no I/O, no model, no prompt text."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from homeguard.model import Device, Effect, Principal
@@ -33,15 +34,25 @@ class Verdict:
     reason: str = ""
 
 
-def tier_of(effect: Effect, device: Device | None) -> tuple[int, str]:
-    """The tier of one effect and the row that says so. Evidence in the device's own words can only raise it."""
+def tier_of(
+    effect: Effect, device: Device | None, devices: Mapping[str, Device] = MappingProxyType({})
+) -> tuple[int, str]:
+    """The tier of one effect and the row that says so. Evidence in the device's own words can only raise it.
+
+    `devices` are those of the effects that this one contains, by id.
+    """
     rule = next((r for r in RULES if r.fits(effect)), UNLISTED)
     if device is not None:
         rule = max(rule, _evidence(effect, device) or rule, key=lambda r: r.tier)
-    inner = max((tier_of(e, None)[0] for e in effect.contains), default=0)
+    inner = max((tier_of(e, devices.get(e.device_id))[0] for e in effect.contains), default=0)
     if inner > max(rule.tier, 2):
         return inner, CONTAINS.id
     return rule.tier, rule.id
+
+
+def is_sensitive(effect: Effect) -> bool:
+    """T3 by the table alone, so that it runs only where a person approved it."""
+    return tier_of(effect, None)[0] >= 3
 
 
 def _evidence(effect: Effect, device: Device) -> Rule | None:
@@ -63,14 +74,21 @@ def _names(text: str, words: Iterable[str]) -> bool:
 
 
 def decide(
-    effect: Effect, device: Device | None, principal: Principal, *, stated: bool, granted: bool, recent_t3: int
+    effect: Effect,
+    device: Device | None,
+    principal: Principal,
+    *,
+    stated: bool,
+    granted: bool,
+    recent_t3: int,
+    devices: Mapping[str, Device] = MappingProxyType({}),
 ) -> Verdict:
     """The verdict on one resolved effect.
 
     `stated`: the person's own words of this turn name exactly this effect. `granted`: a person pressed the card for it,
     or a standing permission covers it. `recent_t3`: T3 effects carried out for an agent here within the window.
     """
-    tier, rule = tier_of(effect, device)
+    tier, rule = tier_of(effect, device, devices)
 
     def verdict(decision: Literal["allow", "ask", "refuse"], reason: str = "", by: str = rule) -> Verdict:
         return Verdict(decision=decision, tier=tier, rule=by, reason=reason)

@@ -323,6 +323,8 @@ class Automation:
     conditions: tuple[Mapping[str, Json], ...] = ()
     enabled: bool = True
     version: str = ""
+    #: Fingerprints of its sensitive effects (T3) that a person approved with it; changing the rule drops them.
+    approved: tuple[str, ...] = ()
     created_by: str = ""
     created_at: datetime | None = None
     updated_at: datetime | None = None

@@ -23,8 +23,19 @@ AGENT_T3_BUDGET: Final = 3
 AGENT_T3_WINDOW: Final = timedelta(minutes=10)
 
 _COMFORT: Final = frozenset(
-    ("light", "switch", "plug", "media_player", "fan", "humidifier", "dehumidifier", "air_purifier", "diffuser",
-     "vacuum", "appliance")
+    (
+        "light",
+        "switch",
+        "plug",
+        "media_player",
+        "fan",
+        "humidifier",
+        "dehumidifier",
+        "air_purifier",
+        "diffuser",
+        "vacuum",
+        "appliance",
+    )
 )
 _HVAC: Final = frozenset(("thermostat", "air_conditioner", "heater", "water_heater"))
 _HEATS: Final = frozenset(("heater", "water_heater"))
@@ -98,8 +109,20 @@ def lowers_guard(effect: Effect) -> bool:
 
 RULES: Final[tuple[Rule, ...]] = (
     # T4: a person on a screen of ours, never anyone else
-    Rule("people-and-rights", 4, _f("change_user", "change_role", "create_token", "set_pin", "change_policy",
-                                    "change_audit", "permanent_code", "firmware")),
+    Rule(
+        "people-and-rights",
+        4,
+        _f(
+            "change_user",
+            "change_role",
+            "create_token",
+            "set_pin",
+            "change_policy",
+            "change_audit",
+            "permanent_code",
+            "firmware",
+        ),
+    ),
     Rule("life-safety-off", 4, types=_LIFE_SAFETY, commands=_f("turn_off")),
     # T3: lowers security or can hurt
     Rule("unlock", 3, commands=_f("unlock")),

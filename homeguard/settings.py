@@ -61,6 +61,11 @@ class Settings:
         return self.is_loopback if self.demo is None else self.demo
 
 
+def environment() -> Mapping[str, str]:
+    """The process's environment, for those who hand parts of it on to another program."""
+    return dict(os.environ)
+
+
 def default_data_dir(environ: Mapping[str, str]) -> Path:
     """`$XDG_DATA_HOME/homeguard`, else `~/.local/share/homeguard`."""
     base = environ.get("XDG_DATA_HOME")

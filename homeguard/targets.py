@@ -34,7 +34,6 @@ _ROOMS: Final = (
 _SPLIT_AWAY: Final = (
     ("apart", "from"), ("other", "than"), ("but", "not"), ("but", "for"), ("except", "for"), ("aside", "from"),
     ("with", "the", "exception", "of"), ("except",), ("excluding",), ("besides",), ("but",), ("without",), ("not",),
-    ("save", "for"), ("bar",), ("minus",),
 )  # fmt: skip
 _NUMBERS: Final = {
     "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8",
@@ -326,8 +325,8 @@ class _Home:
 
     def _one(self, words: list[str], exclude: bool) -> Targets:
         singulars = [singular(w) for w in words]
-        here, singulars, words = _cut(_HERE, singulars, words)
         rooms, singulars, words = _cut(_ROOMS, singulars, words)
+        here, singulars, words = _cut(_HERE, singulars, words)
         everything = any(w in _ALL for w in singulars) or rooms
         content = [(s, w) for s, w in zip(singulars, words, strict=True) if s not in _ARTICLES and s not in _ALL]
         names = self._spans([s for s, _ in content])
@@ -340,26 +339,32 @@ class _Home:
                 kept.append((s, w))
         said = tuple(w for _, w in kept)
         wants_all = any(s in _EVERYTHING for s in singulars)
+        things = "device" in singulars
         kept = [(s, w) for s, w in kept if s not in _EVERYTHING]
         bag = [s for s, _ in kept]
         plural = everything or wants_all or any(s != w and s not in ("1",) for s, w in kept)
         if here and not self.near:
             return Targets(here_unknown=True, said=said)
         if not bag:
-            return self._nameless(wants_all or house or everything, here, house, everything, plural, said)
+            return self._nameless(wants_all or house or everything, here, house, things, plural, said)
         matches = [m for d in self.devices if (m := self._match(d, bag)) is not None]
         covering = [m for m in matches if not m.left]
+        if not covering:
+            loose = [m for d in self.devices if (m := self._match(d, bag, loosely=True)) is not None and not m.left]
+            if self.able is not None:
+                loose = [m for m in loose if self.able(m.device)]
+            covering = [m for m in loose if m.kind or m.partial]
         if not covering:
             return self._nothing(matches, bag, kept)
         return self._choose(covering, bag, kept, here, house, everything, plural, said, exclude)
 
-    def _nameless(
-        self, every: bool, here: bool, house: bool, everything: bool, plural: bool, said: Words
-    ) -> Targets:
+    def _nameless(self, every: bool, here: bool, house: bool, things: bool, plural: bool, said: Words) -> Targets:
         """No name at all: "everything", "it is too dark in here", or nothing but what the sentence implies."""
         pool = [d for d in self.devices if self.implied is None or self.implied(d)]
         if self.able is not None:
             pool = [d for d in pool if self.able(d)]
+        if things:
+            pool = [d for d in pool if d.config.get("placement") != "person"]
         if not every and self.implied is None and not here:
             return Targets(said=said)
         if self.near and not house:
@@ -367,7 +372,9 @@ class _Home:
             pool = near if near or here else pool
         if len(pool) > 1 and any(d.type in GUARDED_TYPES for d in pool) and not every:
             return Targets(ambiguous=tuple(pool), said=said)
-        return Targets(devices=tuple(pool), plural=plural or every, said=said, area=pool[0].area if here and pool else "")
+        return Targets(
+            devices=tuple(pool), plural=plural or every, said=said, area=pool[0].area if here and pool else ""
+        )
 
     def _spans(self, bag: list[str]) -> set[int]:
         """Positions that belong to an area, a floor or a device's full name."""
@@ -380,7 +387,7 @@ class _Home:
                     held.update(range(at, at + size))
         return held
 
-    def _match(self, device: Device, bag: list[str]) -> _Match | None:
+    def _match(self, device: Device, bag: list[str], loosely: bool = False) -> _Match | None:
         forms = [name_words(n) for n in (device.name, *device.aliases)]
         explained = [False] * len(bag)
         full = 0
@@ -418,10 +425,13 @@ class _Home:
                 partial += 1
         if not (full or in_area or of_kind or partial):
             return None
-        named = {w for w in bag if w in own_words}
+        if loosely:
+            place_words = set(name_words(device.area)) if device.area else set()
+            for at, word in enumerate(bag):
+                if not explained[at] and word in place_words:
+                    explained[at] = True
         extra = min((len(set(form) - set(bag)) for form in forms), default=0)
         left = tuple(w for w, ok in zip(bag, explained, strict=True) if not ok)
-        del named
         return _Match(device, full, in_area, of_kind, partial, extra, left)
 
     def _choose(
@@ -439,9 +449,7 @@ class _Home:
                 return Targets(area=area, unmatched=(), said=said)
         exact = [m for m in found if m.full and m.full + (0 if not m.area else 0) >= max(x.full for x in found)]
         surface = tuple(w for _, w in kept)
-        named_exactly = any(
-            tuple(plain_words(n)) == surface for m in exact for n in (m.device.name, *m.device.aliases)
-        )
+        named_exactly = any(tuple(plain_words(n)) == surface for m in exact for n in (m.device.name, *m.device.aliases))
         if exact and (not plural or named_exactly) and not everything:
             picked = exact
             inside = [m for m in picked if m.area]

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -169,11 +169,10 @@ def _read(path: Path, content: bytes) -> Mapping[str, Any]:
 
 
 def _free_name(path: Path) -> Path:
-    names: Sequence[Path] = [
-        path.with_name(f"{path.name}.bak"),
-        *(path.with_name(f"{path.name}.bak{i}") for i in range(1, 1000)),
-    ]
-    return next(name for name in names if not name.exists())
+    name, number = path.with_name(f"{path.name}.bak"), 1
+    while name.exists():
+        name, number = path.with_name(f"{path.name}.bak{number}"), number + 1
+    return name
 
 
 def _write(path: Path, content: bytes, *, like: Path | None) -> None:

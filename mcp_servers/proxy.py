@@ -6,8 +6,8 @@ again. What the client can show decides what is declared upstream, so questions 
 
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Any, Final, TypeVar, cast
 
 import httpx2
@@ -19,6 +19,7 @@ from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError, UrlElicitationRequiredError
 from mcp.types import (
+    CONNECTION_CLOSED,
     INTERNAL_ERROR,
     CallToolRequest,
     CallToolRequestParams,
@@ -27,8 +28,11 @@ from mcp.types import (
     ElicitRequestURLParams,
     ElicitResult,
     InputRequiredResult,
+    ListToolsRequest,
     ListToolsResult,
     PaginatedRequestParams,
+    Request,
+    Result,
     Tool,
 )
 from pydantic import TypeAdapter
@@ -47,23 +51,25 @@ _CONNECT_TRIES: Final = 5
 _TIMEOUT: Final = httpx2.Timeout(90.0, connect=5.0)
 _ANSWER: Final = TypeAdapter[CallToolResult | InputRequiredResult](CallToolResult | InputRequiredResult)
 
-T = TypeVar("T")
+_LISTED: Final = TypeAdapter[ListToolsResult](ListToolsResult)
+#: Status codes that the present request saw; the list is made by whoever waits for it.
+_statuses: ContextVar[list[int]] = ContextVar("homeguard_mcp_upstream")
+
+T = TypeVar("T", bound=Result)
 Context = ServerRequestContext[Any, Any]
 
 
 class Proxy:
-    """Tools of one or several servers of an instance at `base_url`, for the bearer of `token`."""
+    """Tools of one or several servers of an instance at `base_url`; `http` carries the token."""
 
-    def __init__(self, base_url: str, token: str, servers: Sequence[str]) -> None:
+    def __init__(self, base_url: str, servers: Sequence[str], http: httpx2.AsyncClient) -> None:
         unknown = sorted(set(servers) - {*SERVERS, ALL})
         if unknown or not servers:
             raise ValueError(f"servers are {', '.join((*SERVERS, ALL))}, not {', '.join(unknown) or 'none'}")
         names = [ALL] if ALL in servers or set(servers) == set(SERVERS) else list(dict.fromkeys(servers))
         self._urls = [f"{base_url.rstrip('/')}/mcp" + ("" if name == ALL else f"/{name}") for name in names]
-        self._token = token
-        self._plain: list[Client] = []
-        self._asking: list[Client] = []
-        self._owner: dict[str, int] = {}
+        self._http = http
+        self._url_of: dict[str, str] = {}
         title = "HomeGuard" if names == [ALL] else f"HomeGuard {', '.join(names)}"
         self.server: Server[Any] = Server(
             "homeguard" if names == [ALL] else f"homeguard-{'-'.join(names)}",
@@ -74,38 +80,19 @@ class Proxy:
             on_call_tool=self._call_tool,
         )
 
-    async def __aenter__(self) -> "Proxy":
-        self._stack = AsyncExitStack()
-        http = await self._stack.enter_async_context(
-            httpx2.AsyncClient(
-                headers={"Authorization": f"Bearer {self._token}"},
-                timeout=_TIMEOUT,
-                transport=httpx2.AsyncHTTPTransport(retries=_CONNECT_TRIES),
-            )
-        )
-        for url in self._urls:
-            for clients, callback in ((self._plain, None), (self._asking, _declared)):
-                transport = streamable_http_client(url, http_client=http)
-                client = Client(transport, mode=_MODERN, elicitation_callback=callback)
-                clients.append(await self._stack.enter_async_context(client))
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self._stack.aclose()
-
     async def _list_tools(self, context: Context, params: PaginatedRequestParams | None) -> ListToolsResult:
         tools: list[Tool] = []
-        for i, client in enumerate(self._plain):
-            listed = await _upstream(lambda client=client: client.session.list_tools())  # type: ignore[misc]
+        for url in self._urls:
+            listed = await self._ask(url, "plain", ListToolsRequest(), _LISTED)
             tools.extend(listed.tools)
-            self._owner.update({tool.name: i for tool in listed.tools})
+            self._url_of.update({tool.name: url for tool in listed.tools})
         return ListToolsResult(tools=tools)
 
     async def _call_tool(self, context: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
         form = _form(context)
-        if params.name not in self._owner and len(self._urls) > 1:
+        if params.name not in self._url_of and len(self._urls) > 1:
             await self._list_tools(context, None)
-        client = (self._plain if form == "plain" else self._asking)[self._owner.get(params.name, 0)]
+        url = self._url_of.get(params.name, self._urls[0])
         request = CallToolRequest(
             params=CallToolRequestParams(
                 name=params.name,
@@ -114,13 +101,31 @@ class Proxy:
                 request_state=params.request_state if form == "modern" else None,
             )
         )
-        result = await _upstream(lambda: client.session.send_request(request, _ANSWER))
+        result = await self._ask(url, form, request, _ANSWER)
         if isinstance(result, InputRequiredResult) and form != "modern":
             if _is_partly_done(result):  # an error would hide that: upstream knows the call and tells it plainly
-                plain = self._plain[self._owner.get(params.name, 0)]
-                return await _upstream(lambda: plain.session.send_request(request, _ANSWER))
+                return await self._ask(url, "plain", request, _ANSWER)
             raise _url_error(result)
         return result
+
+    async def _ask(self, url: str, form: str, request: Request[Any, Any], answer: TypeAdapter[T]) -> T:
+        """One request upstream, on a client of its own: what breaks it breaks nothing else."""
+        seen: list[int] = []
+        _statuses.set(seen)
+        transport = streamable_http_client(url, http_client=self._http)
+        callback = None if form == "plain" else _declared
+        told: MCPError | None = None
+        try:
+            async with Client(transport, mode=_MODERN, elicitation_callback=callback) as client:
+                try:
+                    return await client.session.send_request(request, answer)
+                except MCPError as error:
+                    told = error
+        except Exception as error:  # the transport's task group: whatever broke the connection
+            log.warning("upstream did not answer: %r", error)
+        if told is None or told.code == CONNECTION_CLOSED or (told.code == INTERNAL_ERROR and seen[-1:] != [200]):
+            raise _no_answer(seen)
+        raise told
 
 
 async def run_stdio(base_url: str, token: str, servers: list[str]) -> None:
@@ -130,23 +135,36 @@ async def run_stdio(base_url: str, token: str, servers: list[str]) -> None:
         ValueError: a server of that name does not exist.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
-    async with Proxy(base_url, token, servers) as proxy, stdio_server() as (read, write):
-        await proxy.server.run(read, write, proxy.server.create_initialization_options())
+    http = httpx2.AsyncClient(
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=_TIMEOUT,
+        transport=httpx2.AsyncHTTPTransport(retries=_CONNECT_TRIES),
+        event_hooks={"response": [_note_status]},
+    )
+    async with http:
+        proxy = Proxy(base_url, servers, http)
+        async with stdio_server() as (read, write):
+            await proxy.server.run(read, write, proxy.server.create_initialization_options())
 
 
-async def _upstream(ask: Callable[[], Awaitable[T]]) -> T:
-    """The answer from upstream; an instance that does not answer is a protocol error that says what to do."""
-    try:
-        return await ask()
-    except MCPError:
-        raise
-    except Exception as error:
-        log.warning("upstream: %s: %s", type(error).__name__, error)
-        raise MCPError(
-            code=INTERNAL_ERROR,
-            message="HomeGuard does not answer; whether the last command was carried out shows in get_device_state",
-            data={"code": "STORE_UNAVAILABLE"},
-        ) from error
+async def _note_status(response: httpx2.Response) -> None:
+    _statuses.get().append(response.status_code)
+
+
+def _no_answer(seen: Sequence[int]) -> MCPError:
+    match seen[-1:]:
+        case [401]:
+            code, message = "NOT_SIGNED_IN", "HomeGuard does not accept this token (any more)"
+        case [403]:
+            code, message = "NOT_ALLOWED", "this token is not for this server of HomeGuard, or lacks the scope 'read'"
+        case [429]:
+            code, message = "RATE_LIMITED", "too many requests; try again in a minute"
+        case [status] if status != 200:
+            code, message = "UPSTREAM_REFUSED", f"HomeGuard refused the request (HTTP {status})"
+        case _:
+            code = "STORE_UNAVAILABLE"
+            message = "HomeGuard does not answer; whether a command was carried out shows in get_device_state"
+    return MCPError(code=INTERNAL_ERROR, message=message, data={"code": code})
 
 
 def _form(context: Context) -> str:

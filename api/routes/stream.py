@@ -15,6 +15,7 @@ from api.errors import error_response, trace_id_of
 from api.live import CHANNELS, Frames, follow, is_wanted, read_channels
 from api.routing import API, router
 from homeguard.errors import HomeGuardError, InvalidInput, NotSignedIn
+from homeguard.ports.live_state import Live
 
 routes = router("/events", "events")
 #: Sockets judge their caller themselves, before they are accepted.
@@ -50,12 +51,12 @@ async def stream(
 async def _server_sent(
     caller: Caller, deps: ApiDeps, frames: Frames, wanted: frozenset[str]
 ) -> AsyncIterator[ServerSentEvent]:
-    # The first byte tells the reader that it is subscribed.
-    yield ServerSentEvent(comment="connected")
-    async with contextlib.aclosing(follow(caller, deps)) as items:  # type: ignore[type-var]
+    async with contextlib.aclosing(follow(caller, deps)) as items:
         try:
             async for item in items:
-                if is_wanted(item, wanted):
+                if item is None:
+                    yield ServerSentEvent(comment="connected")
+                elif is_wanted(item, wanted):
                     yield ServerSentEvent(event=item.kind, data=frames.text(item))
         except NotSignedIn:
             return
@@ -73,10 +74,12 @@ async def socket(websocket: WebSocket) -> None:
     except HomeGuardError as error:
         await _refuse(websocket, error)
         return
-    await websocket.accept()
     deps.metrics.websockets.inc()
     try:
-        await _Conversation(websocket, caller, deps, websocket.app.state.frames).run()
+        async with contextlib.aclosing(follow(caller, deps)) as happening:
+            await anext(happening)
+            await websocket.accept()
+            await _Conversation(websocket, happening, websocket.app.state.frames).run()
     finally:
         deps.metrics.websockets.dec()
 
@@ -91,10 +94,9 @@ async def _refuse(websocket: WebSocket, error: HomeGuardError) -> None:
 class _Conversation:
     """One open socket: reads what the client wants, writes what happens, ends with the session."""
 
-    def __init__(self, websocket: WebSocket, caller: Caller, deps: ApiDeps, frames: Frames) -> None:
+    def __init__(self, websocket: WebSocket, happening: AsyncIterator[Live | None], frames: Frames) -> None:
         self._websocket = websocket
-        self._caller = caller
-        self._deps = deps
+        self._happening = happening
         self._frames = frames
         self._channels = frozenset(CHANNELS)
         self._bad = 0
@@ -141,10 +143,9 @@ class _Conversation:
         await self._send({"type": "subscribed", "channels": sorted(self._channels)})
 
     async def _tell(self) -> None:
-        async with contextlib.aclosing(follow(self._caller, self._deps)) as items:  # type: ignore[type-var]
-            async for item in items:
-                if is_wanted(item, self._channels):
-                    await self._send_text(self._frames.text(item))
+        async for item in self._happening:
+            if item is not None and is_wanted(item, self._channels):
+                await self._send_text(self._frames.text(item))
 
     async def _ping(self) -> None:
         while True:

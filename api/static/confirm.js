@@ -17,6 +17,7 @@ let card = null
 let deadline = 0
 let ahead = 0 // milliseconds by which this device's clock is ahead of the server's
 let busy = false
+let me = "" // the user id of who looks
 
 const complain = (words) => {
   part("problem").textContent = words
@@ -27,10 +28,11 @@ const clock = (s) => Math.floor(s / 60) + ":" + String(s % 60).padStart(2, "0")
 
 const finish = () => {
   const by = card.decided_by
-  const name = by && typeof by === "object" ? by.name || by.email : by
+  const named = by && typeof by === "object" && by.name
+  const who = !by ? "" : named ? " by " + by.name : by === me ? " by you" : " by someone else of your home"
   const words = {
-    approved: "Approved" + (name ? " by " + name : ""),
-    denied: "Declined" + (name ? " by " + name : "") + ". Nothing was changed.",
+    approved: "Approved" + who,
+    denied: "Declined" + who + ". Nothing was changed.",
     expired: "This question has expired. Nothing was changed.",
   }
   const result = part("result")
@@ -116,6 +118,12 @@ const load = async () => {
     if (!answer.ok) {
       complain(answer.status === 404 ? "There is no such question in your home." : "That did not work. Please try again.")
       return
+    }
+    const person = await fetch("/api/v1/users/me", { headers: { accept: "application/json" } })
+    if (person.ok) {
+      const found = await person.json()
+      me = found.id || ""
+      if (found.home && found.home.name) part("home").textContent = found.home.name + " asks"
     }
     take(await answer.json())
   } catch (error) {

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from homeguard.clock import Clock, iso
+from homeguard.effects import fingerprint
 from homeguard.errors import InvalidInput, NotFound
+from homeguard.gate import is_sensitive
 from homeguard.ids import derived_id
 from homeguard.model import Automation, Effect, Event, Json, Principal
 from homeguard.ports.automations import AutomationStore
@@ -59,7 +61,10 @@ class Acts:
         return told
 
     async def create_automation(self, principal: Principal, effect: Effect, act_id: str) -> Mapping[str, Json]:
-        """Store the automation of the effect's parameters, enabled; tells its id and name."""
+        """Store the automation of the effect's parameters, enabled; tells its id and name.
+
+        An automation with sensitive effects got here by the card, so these are approved, exactly as they are.
+        """
         given: Mapping[str, Any] = effect.parameters
         now = self._clock.now()
         automation = Automation(
@@ -70,6 +75,7 @@ class Acts:
             conditions=tuple(given.get("conditions") or ()),
             actions=tuple(given["actions"]),
             version=str(given.get("version") or ""),
+            approved=tuple(fingerprint(e) for e in effect.contains if is_sensitive(e)),
             created_by=principal.user_id,
             created_at=now,
             updated_at=now,

@@ -206,6 +206,7 @@ class CommandService:
             stated=principal.turn is not None and names_effect(principal.turn.words, effect, device),
             granted=fingerprint(effect) in principal.standing,
             recent_t3=recent,
+            devices=await self._devices_in(principal.home_id, effect),
         )
         detail: dict[str, Json] = {
             "kind": effect.kind, "device_id": effect.device_id, "command": effect.command, "tier": verdict.tier,
@@ -213,6 +214,10 @@ class CommandService:
         }  # fmt: skip
         await self._write_audit(principal, effect.kind, verdict.decision, verdict.rule, detail)
         return verdict
+
+    async def _devices_in(self, home_id: str, effect: Effect) -> Mapping[str, Device]:
+        found = [await self._devices.get(home_id, e.device_id) for e in effect.contains]
+        return {device.id: device for device in found if device is not None}
 
     async def _write_audit(
         self, principal: Principal, action: str, decision: str, rule: str, detail: Mapping[str, Json]

@@ -23,6 +23,9 @@ STALE_AFTER: Final = timedelta(hours=24)
 #: Strange readings in a row, on one side, after which the series is taken to have moved there.
 SHIFT_AFTER: Final = 12
 
+#: Larger numbers are nobody's measurement, and their squares would leave a double's range.
+LARGEST: Final = 1e100
+
 #: The smallest sigma by unit suffix: what a sensor's own noise and a house's ordinary life amount to.
 _FLOORS: Final[Mapping[str, float]] = {
     "_c": 0.5, "_pct": 2.0, "_hpa": 1.0, "_lx": 25.0, "_ppm": 30.0, "_ppb": 30.0, "_ugm3": 3.0, "_w": 15.0,
@@ -88,9 +91,9 @@ def sigma_floor(metric: str, mean: float) -> float:
 def judge(series: Series, value: float, at: datetime, floor: float) -> tuple[Score | None, Series]:
     """The score of a reading and the series after it; None while there are fewer than ten, or out of order.
 
-    A reading that is older than the last one, or not finite, leaves the series as it was.
+    A reading that is older than the last one, or absurdly large or not a number, leaves the series as it was.
     """
-    if not math.isfinite(value) or (series.last_at is not None and at < series.last_at):
+    if not abs(value) <= LARGEST or (series.last_at is not None and at < series.last_at):
         return None, series
     if series.last_at is not None and at - series.last_at > STALE_AFTER:
         series = Series()

@@ -25,32 +25,49 @@ def fake_rest() -> ModuleType:
     return module
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+class Running:
     """A fake home with the real chat in front of it, in a process of its own; started in an empty folder."""
-    folder = tmp_path_factory.mktemp("chat")
-    port = _free_port()
-    # Variables that would switch on the chat library's own stores: the chat must not care.
-    poison = {"DATABASE_URL": "postgresql://127.0.0.1:9/none", "LITERAL_API_KEY": "none", "SLACK_BOT_TOKEN": "none"}
-    process = subprocess.Popen(
-        [sys.executable, str(FAKE), "--port", str(port), "--state", str(folder / "state")],
-        cwd=folder,
-        env={**os.environ, **poison},
-        stdout=subprocess.PIPE,
-        stderr=(folder / "log").open("w"),
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n", (folder / "log").read_text()
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        ended = process.wait(timeout=20)
-    assert ended == 0, (folder / "log").read_text()
-    assert "Traceback" not in (folder / "log").read_text(), (folder / "log").read_text()
-    assert sorted(p.name for p in folder.iterdir()) == ["log", "state"], "the chat wrote outside of its folder"
-    assert not (folder / "state" / ".files").exists()
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = _free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        # Variables that would switch on the chat library's own stores: the chat must not care.
+        poison = {"DATABASE_URL": "postgresql://127.0.0.1:9/none", "LITERAL_API_KEY": "none", "SLACK_BOT_TOKEN": "n"}
+        command = [sys.executable, str(FAKE), "--port", str(self.port), "--state", "state", "--keep", "kept"]
+        with (self.folder / "log").open("a") as log:
+            self._process = subprocess.Popen(
+                command, cwd=self.folder, env={**os.environ, **poison}, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n", self.log()
+
+    def stop(self) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        assert self._process.wait(timeout=20) == 0, self.log()
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    running = Running(tmp_path_factory.mktemp("chat"))
+    running.start()
+    yield running
+    running.stop()
+    assert "Traceback" not in running.log(), running.log()
+    assert sorted(p.name for p in running.folder.iterdir()) == ["kept", "log", "state"], "wrote outside of its folder"
+    assert not (running.folder / "state" / ".files").exists()
+
+
+@pytest.fixture(scope="module")
+def address(server: Running) -> str:
+    return server.address
 
 
 def _free_port() -> int:

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from chat_ui.rest import Rest, RestProblem, SignedOut, identifier
+from chat_ui.rest import Rest, RestProblem, SignedOut, identifier, user_id
 
 
 @pytest.fixture
@@ -104,4 +104,5 @@ async def test_a_card_id_cannot_leave_its_place_in_the_address() -> None:
 
 def test_the_name_in_a_session_cookie_is_read_and_nonsense_is_nobody(home: Any) -> None:
     assert identifier(home.token("john@example.com")) == "john@example.com"
+    assert user_id(home.token("john@example.com")) == "u-john"
     assert [identifier(t) for t in ("", "a.b", "a.!!.c", "a.e30.c")] == ["", "", "", ""]

@@ -1,10 +1,12 @@
 """What only the embedded stores promise: files, full disks, damage, one owner of a folder."""
 
 import asyncio
+import errno
 import json
 import os
 import subprocess
 import sys
+import threading
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +15,9 @@ import apsw
 import pytest
 
 from homeguard.errors import Conflict, Overloaded, StartRefused, StorageFull, StoreUnavailable
+from homeguard.model import Device, Home
 from homeguard.ports.log import EVENTS, NewRecord
+from homeguard.stores.sqlite.audit import verify_file
 from homeguard.stores.sqlite.database import open_database
 from homeguard.stores.sqlite.lock import Holder, hold, holder
 from homeguard.stores.sqlite.log import open_log
@@ -140,11 +144,6 @@ async def test_commits_are_full_and_in_the_wal(tmp_path, clock):
 
 async def test_every_event_query_walks_an_index(tmp_path, clock):
     """By the plan of the statements that the store runs: no scan of the table, no sort of more than equal times."""
-    plans = []
-
-    def trace(statement: str) -> None:
-        plans.append(statement)
-
     async with open_embedded(tmp_path, clock) as stores:
         database = stores.events._database
         seen: list[str] = []
@@ -205,6 +204,7 @@ async def test_a_changed_dropped_or_moved_row_of_the_audit_is_named(tmp_path, cl
                 "h1", at=AT, actor="a", action=f"{number}", decision="allow", rule="r", detail={"n": number}
             )
         assert await stores.audit.verify() == 4
+        assert verify_file(tmp_path / "home.db") == 4
     connection = apsw.Connection(str(tmp_path / "home.db"))
     connection.execute(damage)
     connection.close()
@@ -214,6 +214,8 @@ async def test_a_changed_dropped_or_moved_row_of_the_audit_is_named(tmp_path, cl
             await stores.audit.verify()
 
     assert (caught.value.details["home_id"], caught.value.details["seq"]) == ("h1", row)
+    with pytest.raises(Conflict):
+        verify_file(tmp_path / "home.db")
 
 
 # --- the log's files
@@ -315,6 +317,7 @@ import asyncio, resource, sys
 from pathlib import Path
 from homeguard.clock import SystemClock
 from homeguard.errors import StorageFull
+from homeguard.model import Device, Home
 from homeguard.ports.log import EVENTS, NewRecord
 from homeguard.stores.sqlite.log import open_log
 
@@ -348,6 +351,57 @@ async def test_a_full_disk_takes_nothing_of_an_append_and_the_log_goes_on(tmp_pa
     assert ran.stdout.splitlines() == ["full OSError", str(list(range(9)))]
     async with open_log(tmp_path, clock) as log:
         assert await numbers(log) == list(range(9))
+
+
+async def test_an_append_is_not_acknowledged_and_not_read_before_its_sync(tmp_path, clock, monkeypatch):
+    reached, go_on, sync = threading.Event(), threading.Event(), os.fdatasync
+
+    def held_back(fd: int) -> None:
+        reached.set()
+        assert go_on.wait(20)
+        sync(fd)
+
+    async with open_log(tmp_path, clock) as log:
+        monkeypatch.setattr(os, "fdatasync", held_back)
+        appending = asyncio.ensure_future(log.append([record(1)]))
+        await asyncio.to_thread(reached.wait, 20)
+        assert await numbers(log) == []
+        assert not appending.done()
+
+        go_on.set()
+        await appending
+        assert await numbers(log) == [1]
+
+
+async def test_after_a_failed_sync_nothing_is_taken_until_the_log_is_opened_again(tmp_path, clock, monkeypatch):
+    def fails(fd: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async with open_log(tmp_path, clock) as log:
+        await log.append([record(1)])
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "fdatasync", fails)
+            with pytest.raises(StoreUnavailable):
+                await log.append([record(2)])
+        with pytest.raises(StoreUnavailable):
+            await log.append([record(3)])
+        assert await numbers(log) == [1]
+    async with open_log(tmp_path, clock) as log:
+        await log.append([record(4)])
+        assert [n for n in await numbers(log, "new") if n != 2] == [1, 4]
+
+
+async def test_a_caller_that_is_cancelled_leaves_memory_and_file_the_same(tmp_path, clock):
+    lamp = Device(home_id="h1", id="lamp", name="Lamp", type="light", capabilities=("on_off",))
+    async with open_embedded(tmp_path, clock) as stores:
+        putting = asyncio.ensure_future(stores.devices.put([lamp]))
+        await asyncio.sleep(0)
+        putting.cancel()
+        await asyncio.gather(putting, return_exceptions=True)
+        await stores.users.put_home(Home(id="h1", name="One"))  # commits behind it
+        known = await stores.devices.of_home("h1")
+    async with open_embedded(tmp_path, clock) as stores:
+        assert await stores.devices.of_home("h1") == known == [lamp]
 
 
 async def test_too_much_in_front_of_the_disk_is_refused_and_not_taken(tmp_path, clock):

@@ -1,7 +1,7 @@
 """A small home behind the REST shapes that the chat uses: scripted turns, cards, a live stream. For tests only.
 
-Run it with the chat in front: `python tests/e2e/fake_rest.py --port 20800 --state DIR`. The routes below `/fake`
-stand for what happens elsewhere: an alert, a card pressed in a terminal, a session revoked by an administrator.
+Run it with the chat in front: `python tests/e2e/fake_rest.py --port 20800 --state DIR --keep FILE`.
+The routes below `/fake` stand for what happens elsewhere: an alert, a card pressed in a terminal, a revoked session.
 """
 
 import argparse
@@ -9,7 +9,9 @@ import asyncio
 import contextlib
 import json
 import logging
+import pickle
 import secrets
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -49,7 +51,6 @@ class FakeHome:
     history: dict[str, list[Json]] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     listeners: set[asyncio.Queue[tuple[str, Json]]] = field(default_factory=set)
-    background: set[asyncio.Task[None]] = field(default_factory=set)
     users: dict[str, Json] = field(
         default_factory=lambda: {
             "john@example.com": {"id": "u-john", "name": "John Miller", "role": "owner"},
@@ -68,6 +69,10 @@ class FakeHome:
             )
         }
     )
+
+    def kept(self) -> Json:
+        """What survives a restart."""
+        return {k: v for k, v in vars(self).items() if k not in ("listeners",)}
 
     def token(self, email: str) -> str:
         session = secrets.token_hex(8)
@@ -110,7 +115,7 @@ class FakeHome:
         return card
 
     async def decide(self, card: Json, email: str, approve: bool) -> None:
-        card |= {"state": "approved" if approve else "denied", "decided_by": self.users[email]["name"]}
+        card |= {"state": "approved" if approve else "denied", "decided_by": self.users[email]["id"]}
         effect = card["effects"][0]
         if approve:
             self.devices[effect["device_id"]]["state"] |= effect["set"]
@@ -166,7 +171,9 @@ async def script(home: FakeHome, text: str, thread: str, turn: str) -> AsyncIter
         yield "outcome", {"command": done | {"set": {"lock": "locked"}, "outcome": "confirmed", "reason": ""}}
         answer = "Done. The **back door** is locked."
     elif "fail" in wanted:
-        yield "error", {"error": {"code": "MODEL_UNAVAILABLE", "message": "The model did not answer in time."}}
+        words = "The model did not answer in time."
+        home.publish("agent_response", {"thread_id": thread, "turn_id": turn, "message": words, "commands": []})
+        yield "error", {"error": {"code": "MODEL_UNAVAILABLE", "message": words}}
         yield "done", {"status": "failed", "model": "fake", "tokens": {"input": 0, "output": 0}, "duration_ms": 1}
         return
     elif "picture" in wanted:
@@ -186,6 +193,9 @@ async def script(home: FakeHome, text: str, thread: str, turn: str) -> AsyncIter
         await asyncio.sleep(0.05 if "count" in wanted else 0.01)
     home.remember(thread, turn, "assistant", answer, calls=calls, confirmations=cards)
     yield "answer", {"text": answer, "evidence": []}
+    # Every turn is told to the person's other screens, this one among them.
+    said = {"thread_id": thread, "turn_id": turn, "message": answer, "commands": [], "actions_taken": []}
+    home.publish("agent_response", said | {"timestamp": now().isoformat()})
     yield "done", {"status": status, "model": "fake", "tokens": {"input": 10, "output": 20}, "duration_ms": 100}
 
 
@@ -270,6 +280,8 @@ def build(home: FakeHome) -> Starlette:
         text = str(body["message"])
         if "too fast" in text:
             return _error(429, "RATE_LIMITED", "Too many requests.", **{"Retry-After": "20"})
+        if bool(body.get("thread_id")) == bool(body.get("new_thread")):
+            return _error(422, "INVALID_INPUT", "either thread_id or new_thread")
         thread = body.get("thread_id") or f"thr_{secrets.token_hex(6)}"
         turn = f"turn_{secrets.token_hex(6)}"
         if home.owners.setdefault(thread, email) != email:
@@ -304,6 +316,10 @@ def build(home: FakeHome) -> Starlette:
                 if email == body["email"]:
                     home.revoked.add(session)
                     home.publish("session", {"session_id": session, "revoked": True})
+        elif what == "device":
+            home.devices[body["id"]]["state"] |= body["state"]
+            said = {"device_id": body["id"], "event_type": "state_changed", "state": body["state"], "data": {}}
+            home.publish("device_event", said | {"timestamp": now().isoformat()})
         elif what == "set":
             home.card_seconds, home.pin = body.get("card_seconds", home.card_seconds), body.get("pin", home.pin)
         return JSONResponse({"ok": True, "listeners": len(home.listeners)})
@@ -340,9 +356,12 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--port", type=int, required=True)
     options.add_argument("--state", type=Path, required=True)
+    options.add_argument("--keep", type=Path, required=True, help="file that carries the home over a restart")
     given = options.parse_args()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     home = FakeHome()
+    if given.keep.exists():
+        vars(home).update(pickle.loads(given.keep.read_bytes()))
     door = ChatDoor(
         build(home),
         state_dir=given.state,
@@ -356,16 +375,25 @@ def main() -> None:
     )  # fmt: skip
 
     class Announcing(uvicorn.Server):
+        def capture_signals(self) -> Any:
+            return contextlib.nullcontext()
+
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
             print("ready", flush=True)
 
     async def run() -> None:
         given.state.mkdir(parents=True, exist_ok=True)
+        end = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end.set)
+        server = Announcing(config)
         await door.open()
-        with contextlib.suppress(asyncio.CancelledError):
-            await Announcing(config).serve()
-        await door.close()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.serve())
+            await end.wait()
+            await door.close()
+            server.should_exit = True
+        given.keep.write_bytes(pickle.dumps(home.kept()))
 
     import uvloop
 

@@ -1,5 +1,6 @@
 """Servers over the house of the tool tests: in process, and over HTTP on a free port."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -27,5 +28,16 @@ def servers(house: House) -> dict[str, HomeServer]:
 
 @pytest.fixture
 async def instance(house: House) -> AsyncIterator[str]:
-    async with serve(house, free_port()) as base_url:
-        yield base_url
+    """Runs in one task of its own: what it opens must be closed by the task that opened it."""
+    url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    stop = asyncio.Event()
+
+    async def run() -> None:
+        async with serve(house, free_port()) as base_url:
+            url.set_result(base_url)
+            await stop.wait()
+
+    task = asyncio.create_task(run())
+    yield await url
+    stop.set()
+    await task

@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from house_for_tools import House, open_house  # noqa: E402 - the folder of this file is put on the path first
+from house_for_tools import House, open_house
 
 
 @pytest.fixture

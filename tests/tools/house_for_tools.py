@@ -12,7 +12,19 @@ from homeguard.clock import HomeClocks
 from homeguard.effects import question, resolve
 from homeguard.errors import DeviceNotFound, InvalidInput, NotFound
 from homeguard.ids import new_id
-from homeguard.model import Automation, Confirmation, Device, Effect, Event, Home, Json, Member, Principal, Reading, User
+from homeguard.model import (
+    Automation,
+    Confirmation,
+    Device,
+    Effect,
+    Event,
+    Home,
+    Json,
+    Member,
+    Principal,
+    Reading,
+    User,
+)
 from homeguard.ports.live_state import StateChange
 from homeguard.ports.stores import Stores
 from homeguard.stores.sqlite.open import open_embedded
@@ -60,9 +72,7 @@ class DirectCommands:
             state = await self.stores.live.get(home.id, device.id)
             effects.append(resolve(device, state, request.command, request.parameters, home.unit_system))
             devices.append(device)
-        asked = [
-            e for e, d in zip(effects, devices, strict=True) if self._verdict(e, d, principal).decision == "ask"
-        ]
+        asked = [e for e, d in zip(effects, devices, strict=True) if self._verdict(e, d, principal).decision == "ask"]
         card = await self._card(principal, home, asked) if asked else None
         results = []
         for effect, device in zip(effects, devices, strict=True):
@@ -215,9 +225,7 @@ class House:
     async def measured(self, device_id: str, metric: str, unit: str, points: Sequence[tuple[datetime, float]]) -> None:
         await self.stores.readings.append(
             [
-                Reading(
-                    home_id="ann", device_id=device_id, metric=metric, value=v, unit=unit, at=at, event_id=new_id()
-                )
+                Reading(home_id="ann", device_id=device_id, metric=metric, value=v, unit=unit, at=at, event_id=new_id())
                 for at, v in points
             ]
         )

@@ -10,7 +10,7 @@ from agent.models.offline.home import Home
 from agent.models.offline.parts import Part, control, question, refusal
 from agent.models.offline.wording import listed, names_of, start, the
 from homeguard.model import Device
-from homeguard.targets import GUARDED_TYPES, Targets, resolve
+from homeguard.targets import GUARDED_TYPES, Targets, name_words, resolve
 
 _MEDIA = frozenset(("play", "pause", "next", "previous", "mute", "unmute", "play_media"))
 _ATTRIBUTE_TYPES = {
@@ -129,9 +129,13 @@ def targets(
     def implied(device: Device) -> bool:
         return (not types or device.type in types) and can(device)
 
-    words = [w for w in found.target if w not in ("it", "them", "that", "this", "one", "again", "everyone")]
+    words = [
+        w for at, w in enumerate(found.target)
+        if w not in ("it", "them", "that", "one", "again", "everyone")
+        and not (w == "this" and found.target[at + 1 : at + 2] not in (("room",), ("space",), ("area",)))
+    ]  # fmt: skip
     if found.attribute in ("volume",) or action in _MEDIA:
-        words = [w for w in words if w not in ("song", "track", "music", "episode", "item", "playback", "playing", "show", "movie", "video", "audio", "sound", "tune") or w in _held(found)]
+        words = [w for w in words if w not in ("song", "track", "music", "episode", "item", "playback", "playing", "show", "movie", "video", "audio", "sound", "tune", "last", "previous", "next", "earlier", "songs", "what", "whats") or w in _held(found)]
     if action in ("start", "dock", "locate"):
         words = [w for w in words if w not in ("cleaning", "vacuuming", "floor", "floors", "base", "dock", "station", "charger", "mowing", "lawn", "home", "back", "cleaner") or w in _held(found)]
     if action in ("arm", "disarm"):
@@ -152,11 +156,11 @@ def targets(
         kept = tuple(d for d in result.devices if can(d) and (d.type in _EVERY_DAY or action not in ("turn_on", "turn_off", "toggle")))
         result = replace(result, devices=kept)
     if result.ambiguous and not any(d.type in GUARDED_TYPES for d in result.ambiguous):
-        picked = _likely(action, result.ambiguous, home)
+        picked = _likely(action, result.ambiguous, home, found)
         if picked:
             return replace(result, ambiguous=(), devices=picked)
     if len(result.devices) > 1 and not result.plural and all(d.type == "media_player" for d in result.devices):
-        result = replace(result, devices=_likely(action, result.devices, home) or result.devices)
+        result = replace(result, devices=_likely(action, result.devices, home, found) or result.devices)
     return result
 
 
@@ -212,7 +216,7 @@ def _unsaid(
         climate = [d for d in pool if d.type in _CLIMATE]
         pool = climate or pool
     if len(pool) > 1:
-        picked = _likely(action, pool, home)
+        picked = _likely(action, pool, home, found)
         if picked:
             return Targets(devices=picked)
         if all(d.type in _CLIMATE for d in pool) or {"all", "everywhere"} & set(found.words):
@@ -221,16 +225,42 @@ def _unsaid(
     return Targets(devices=tuple(pool))
 
 
-def _likely(action: str, pool: Sequence[Device], home: Home) -> tuple[Device, ...]:
-    """Among players that fit equally, the one that is playing (or paused, to go on); `()` when that decides nothing."""
+def _likely(action: str, pool: Sequence[Device], home: Home, found: Frame) -> tuple[Device, ...]:
+    """The one that is meant when several fit and nothing can go wrong; `()` when a person must say.
+
+    Players: the one that plays (or is paused, to go on), a speaker for songs, a screen for films, the main room's, the
+    first. Lights of one name: the main bedroom's.
+    """
+    main = [d for d in pool if {"master", "main", "primary"} & set(name_words(d.area))]
+    if all(d.type == "light" for d in pool):
+        return (main[0],) if len(main) == 1 else ()
     if not all(d.type == "media_player" for d in pool):
         return ()
     wanted = ("paused", "idle") if action == "play" else ("playing",)
     for state in wanted:
-        found = [d for d in pool if home.state(d).get("playback") == state]
-        if len(found) == 1:
-            return (found[0],)
-    return ()
+        named = [d for d in pool if home.state(d).get("playback") == state]
+        if len(named) == 1:
+            return (named[0],)
+        pool = named or pool
+    words = set(found.words)
+    screens = [d for d in pool if d.config.get("placement") == "tv" or {"tv", "television", "projector"} & set(name_words(d.name))]
+    if words & {"movie", "film", "show", "episode", "tv", "video"}:
+        exact = [d for d in screens if "tv" in name_words(d.name)] if "tv" in words else []
+        pool = exact or screens or pool
+    else:
+        pool = [d for d in pool if d not in screens] or pool
+    rooms = [d for d in pool if {"living", "family", "lounge", "great"} & set(name_words(d.area))]
+    return ((rooms or list(pool))[0],)
+
+
+def titled(found: Frame, home: Home) -> bool:
+    """Whether "play ..." names something to play, not only a player, a place or "the music"."""
+    generic = {"music", "song", "songs", "track", "tracks", "playing", "playback", "again", "movie", "show", "video", "on", "in", "the", "a", "some", "my", "it", "something", "this", "that", "tune", "tv", "audio", "from", "of", "for"}
+    words = [w for at, w in enumerate(found.words) if at not in found.held and w in found.target and w not in generic]
+    if not words:
+        return False
+    named = resolve(words, home.devices, areas=home.areas, floors=home.floors, fuzzy=False)
+    return not (named.devices or named.ambiguous)
 
 
 def _play(found: Frame, spoken: str, home: Home, area: str, context: Context) -> tuple[Part, Context]:
@@ -253,7 +283,7 @@ def _play(found: Frame, spoken: str, home: Home, area: str, context: Context) ->
     if not pool:
         return refusal(spoken, "There is no media player in this home that can play that."), context
     if len(pool) > 1:
-        pool = _likely("play", pool, home) or pool
+        pool = _likely("play", pool, home, found) or pool
     if len(pool) > 1:
         return question(spoken, f"Where should I play it: {names_of(pool)}?"), context
     return control(spoken, [(pool[0], Order("play_media", {"query": query or "music"}))], home), replace(context, devices=pool)

@@ -30,6 +30,8 @@ class Cannot:
     why: str
 
 
+#: Where a thermostat that tells nothing is taken to stand.
+_COMFORT_C = 21.0
 _ATTRIBUTE_COMMANDS = {
     "brightness": "set_brightness", "color": "set_color", "color_temperature": "set_color_temperature",
     "volume": "set_volume", "temperature": "set_temperature", "target": "set_temperature", "position": "set_position",
@@ -70,6 +72,10 @@ def order(action: str, wanted: Frame, home: Home, device: Device) -> Order | Can
         if action == "turn_on" or wanted.value is not None:
             return given
     if action == "set":
+        if device.type == "scene":
+            return Order("turn_on")
+        if set(wanted.words) & {"heat", "cool"} and home.takes(device, "set_temperature"):
+            return _step("raise" if "heat" in wanted.words else "lower", wanted, home, device)
         return Cannot("needs a value: tell me what to set it to")
     if action in ("raise", "lower"):
         if wanted.has_value and not wanted.relative:
@@ -254,7 +260,7 @@ def _step(action: str, wanted: Frame, home: Home, device: Device) -> Order | Can
     ):
         base = state.get("target_c", state.get("temperature_c"))
         if not isinstance(base, int | float):
-            return Cannot("does not say what it is set to now")
+            base = _COMFORT_C
         now = celsius_to_fahrenheit(base) if home.unit == "F" else float(base)
         step = wanted.value.number if wanted.value is not None else _size(wanted) / (10 if home.unit == "F" else 20)
         return Order("set_temperature", {"value": round(now + sign * step, 1), "unit": home.unit})

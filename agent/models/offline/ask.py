@@ -14,7 +14,7 @@ from agent.models.offline.talk import talk
 from agent.models.offline.times import clock_time, span
 from agent.models.offline.wording import listed, names_of, start, state_words, the
 from homeguard.model import Device
-from homeguard.targets import Targets, resolve
+from homeguard.targets import Targets, name_words, resolve
 
 Found = tuple[Part, tuple[Device, ...]]
 _TIME_WORDS = frozenset(
@@ -36,10 +36,14 @@ def ask(
     """The answer to a question and the devices it was about. `now` is local."""
     label = _kind(label, found, home)
     if label in ("help", "time", "timer", "notes", "other", "greet"):
+        weather = tuple(d for d in home.devices if d.config.get("placement") == "weather") if "weather" in found.words else ()
         named = _plain(found, home, area)
-        if not (label == "other" and named is not None and named.devices):
+        if weather:
+            here = tuple(d for d in weather if set(name_words(d.name)) & set(found.words)) or weather[:1]
+            return Part(text=spoken, say=reading.describe(here, home)), here
+        if named is None or not named.devices or not (found.held or label == "other"):
             return talk(label, spoken, home, now), ()
-        label = "ask_state"
+        label = "ask_value"
     if label == "ask_past":
         return _past(found, spoken, home, now, area, context)
     if label == "ask_history":
@@ -80,7 +84,10 @@ def _kind(label: str, found: Frame, home: Home) -> str:
         return "ask_past"
     if re.search(r"\b(?:unusual|strange|odd|suspicious|weird|anomal\w+|abnormal)\b", text):
         return "ask_anomalies"
-    if label in ("ask_anomalies",):
+    sure = reading.predicate_of(found) or reading.noun_of(found)
+    if label in ("ask_anomalies", "ask_overview") and sure and not words & {"ok", "okay", "everything"}:
+        return "ask_state"
+    if label == "ask_anomalies":
         return "ask_overview"
     if label == "ask_energy" and (found.held or measures[:1] not in (("power_w",), ("energy_kwh",), ())) :
         return "ask_value"

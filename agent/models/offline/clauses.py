@@ -22,7 +22,7 @@ def clauses(
         current: list[str] = []
         opened: tuple[str, ...] = (".",) if out else ()
         for joint, segment in _segments(sentence):
-            if current and _own(segment, devices, places) and _acts(frame(current, devices, places)):
+            if current and _own(segment, devices, places) and _stands(current, devices, places):
                 out.append((opened, current))
                 current, opened = list(segment), tuple(joint)
             elif current:
@@ -71,6 +71,12 @@ def _own(segment: Sequence[str], devices: Sequence[Device], places: Iterable[str
     if any(text.startswith(k) for k in ("leave ", "keep ", "not ", "dont ", "do not ", "just ", "instead", "if ")):
         return True
     return _acts(frame(segment, devices, places))
+
+
+def _stands(words: Sequence[str], devices: Sequence[Device], places: Iterable[str]) -> bool:
+    """Whether the words before are a clause of their own: one that asks, or a remark ("I am cold")."""
+    found = frame(words, devices, places)
+    return _acts(found) or bool({"am", "is", "are", "feel", "seems"} & set(found.words))
 
 
 def _acts(found: Frame) -> bool:

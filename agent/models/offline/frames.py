@@ -200,6 +200,7 @@ def _actions(words: Sequence[str], held: Collection[int], used: set[int]) -> tup
     if particle is not None:
         at, which = particle
         used.add(at)
+        used.update(i for i, w in enumerate(words) if w in ("power", "flip", "kick", "fire", "click") and i not in held)
         found.append("turn_on" if which == "on" else "turn_off")
         strong = True
     text = list(words)
@@ -294,11 +295,17 @@ def _actions(words: Sequence[str], held: Collection[int], used: set[int]) -> tup
                 pass
             elif base not in ("lock",) or lead != at:
                 continue
+        if base == "dimmer" and before in ("the", "my", "a"):
+            continue
+        if base == "light" and not (at == lead and near in ("the", "my", "up")):
+            continue
         if base == "raise" and near == "the" and "alarm" in text[at:]:
             continue
         if base in ("vacuum", "switch") and near in ("", "on", "off", "to", "return", "start", "pause", "stop", "in"):
             if base == "switch" and near in ("on", "off"):
                 used.add(at)
+            continue
+        if base == "water" and not (at == lead and near in ("the", "my", "our")):
             continue
         if particle is not None and base in PARTICLE_HEADS:
             used.add(at)
@@ -326,7 +333,7 @@ def _phrasal(
         (r"\b(?:turn|bring|crank|put) (?:[a-z0-9 ]+ )?up\b", "raise"), (r"\b(?:turn|bring|put) (?:[a-z0-9 ]+ )?down\b", "lower"),
         (r"\blight up\b", "turn_on"), (r"\b(?:go|send .*|head|return .*) home\b", "dock"),
         (r"\b(?:return|back|go|send) .*?(?:to|back to) (?:its |the )?(?:base|dock|station|charger)\b", "dock"),
-        (r"\bplay (?:the )?(?:last|previous)\b", "previous"), (r"\b(?:take|get|snap) (?:a|me a|an) (?:picture|photo|snapshot|image)\b", "snapshot"),
+        (r"\b(?:re)?play (?:the )?(?:last|previous)\b", "previous"), (r"\bplay (?:the )?next\b", "next"), (r"\bskip back(?:ward)?s?\b", "previous"), (r"\b(?:to|is|be) (?:fully |completely )?closed$", "close"), (r"\bto (?:fully |completely )?open$", "open"), (r"\bto on$", "turn_on"), (r"\bstop watering\b", "turn_off"), (r"\b(?:take|get|snap) (?:a|me a|an) (?:picture|photo|snapshot|image)\b", "snapshot"),
         (r"\bshut down\b", "turn_off"), (r"\bpower (?:on|up)\b", "turn_on"), (r"\bpower (?:off|down)\b", "turn_off"),
         (r"\broll (?:[a-z ]+ )?up\b", "open"), (r"\broll (?:[a-z ]+ )?down\b", "close"), (r"\bpull (?:[a-z ]+ )?down\b", "close"),
         (r"\bdraw\b", "close"), (r"\block(?:ed)? up\b", "lock"), (r"\bcut the (?:lights?|power)\b", "turn_off"),
@@ -336,8 +343,8 @@ def _phrasal(
         (r"\btemperature up\b", "raise"), (r"\btemperature down\b", "lower"),
     ):  # fmt: skip
         if re.search(pattern, text):
-            if action in ("open", "close", "dock", "previous", "unlock") and action not in found:
-                found = [action, *(a for a in found if a not in ("set", "raise", "lower"))]
+            if action in ("open", "close", "dock", "previous", "next", "unlock"):
+                found = [action, *(a for a in found if a not in ("set", "raise", "lower", "play", "next", "previous", action))]
             elif action in ("raise", "lower") and "set" in found:
                 found = [action, *(a for a in found if a not in ("set",))]
             elif action not in found:
@@ -586,8 +593,7 @@ def _option(
             return word
         if (
             attribute in ("mode", "swing", "preset", "source")
-            and follows_to
-            and words[at - 1] in ("to", "the")
+            and follows_to and words[at - 1] == "to"
             and word not in ("the", "a", "mode")
             and (at == len(words) - 1 or words[at + 1] in ("mode", "position", "in", "on", "for", "setting"))
         ):

@@ -16,18 +16,18 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "brighter": ("raise",), "dimmer": ("lower",), "darker": ("lower",), "increase": ("raise",), "boost": ("raise",),
     "bump": ("raise",), "decrease": ("lower",), "reduce": ("lower",), "drop": ("lower",), "warmer": ("raise",),
     "hotter": ("raise",), "cooler": ("lower",), "colder": ("lower",), "louder": ("raise",), "quieter": ("lower",),
-    "softer": ("lower",), "faster": ("raise",), "slower": ("lower",), "higher": ("raise",), "cool": ("set",),
+    "softer": ("lower",), "faster": ("raise",), "slower": ("lower",), "higher": ("raise",), "cool": ("set", "lower"),
     "set": ("set",), "change": ("set",), "adjust": ("set",), "make": ("set",), "put": ("set",), "turn": ("set",),
-    "move": ("set",), "switch": ("set",), "bring": ("set",), "transition": ("set",), "heat": ("set",),
+    "move": ("set",), "switch": ("set",), "bring": ("set",), "transition": ("set",), "heat": ("set", "raise"),
     "play": ("play", "previous", "next"), "resume": ("play",), "continue": ("play",), "unpause": ("play",),
     "pause": ("pause",), "halt": ("pause", "stop"), "next": ("next",), "skip": ("next",), "forward": ("next",),
-    "previous": ("previous",), "back": ("previous",), "replay": ("previous",), "rewind": ("previous",),
+    "previous": ("previous",), "back": ("previous",), "replay": ("previous",), "rewind": ("previous",), "backward": ("previous",), "backwards": ("previous",),
     "mute": ("mute",), "silence": ("mute",), "unmute": ("unmute",),
     "vacuum": ("start",), "clean": ("start",), "sweep": ("start",), "mop": ("start",), "mow": ("start",),
     "begin": ("start", "turn_on"), "dock": ("dock",), "return": ("dock",), "send": ("dock",), "charge": ("dock",),
     "locate": ("locate",), "find": ("locate",), "arm": ("arm",), "disarm": ("disarm",),
     "snapshot": ("snapshot",), "photo": ("snapshot",), "picture": ("snapshot",), "record": ("record",),
-    "film": ("record",), "apply": ("turn_on",), "give": (),
+    "film": ("record",), "apply": ("turn_on",), "water": ("turn_on",), "light": ("turn_on",), "watering": (),
 }  # fmt: skip
 #: Verbs that take "on" or "off" ("turn the lamp off").
 PARTICLE_HEADS: Final = frozenset(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from agent.models.offline import rules
-from agent.models.offline.act import Context, act
+from agent.models.offline.act import Context, act, titled
 from agent.models.offline.ask import ask
 from agent.models.offline.classifier import Classifier
 from agent.models.offline.clauses import clauses
@@ -58,7 +58,9 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
         return [rule], context
     parts: list[Part] = []
     negated = False
-    for joint, clause in clauses(words, scene.home.devices, scene.home.places):
+    every = clauses(words, scene.home.devices, scene.home.places)
+    for at, (joint, clause) in enumerate(every):
+        remark = at < len(every) - 1 and bool({"am", "is", "are", "feel", "seems"} & set(clause))
         found = frame(clause, scene.home.devices, scene.home.places)
         spoken = " ".join(found.words)
         leave = found.words[:1] in (("leave",), ("keep",))
@@ -79,7 +81,11 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
             parts.append(Part(text=spoken, say="", why=""))
             context = replace(context, condition=tuple(found.words))
             continue
-        part, context = _clause(found, spoken, joint, scene, context)
+        part, after = _clause(found, spoken, joint, scene, context)
+        if remark and not found.actions and not found.question:
+            context = replace(context, devices=after.devices or context.devices)
+            continue
+        context = after
         parts.append(part)
     parts = [p for p in parts if p.say or p.calls or p.why]
     return parts or [talk("other", said, scene.home, scene.now)], context
@@ -122,7 +128,9 @@ def _clause(
     if mode is not None:
         return mode, context
     if found.actions:
-        allowed = {a for a in found.actions} | ({"play_media"} if "play" in found.actions else set())
+        allowed = set(found.actions) | ({"play_media"} if "play" in found.actions and titled(found, home) else set())
+        if "play_media" in allowed:
+            allowed.discard("play")
         if re.search(r"\b(?:timer|timers|alarm clock)\b", spoken):
             return talk("timer", spoken, home, scene.now), context
         if re.search(r"\b(?:list|calendar)\b", spoken) and not found.held:

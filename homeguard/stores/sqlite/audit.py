@@ -3,15 +3,16 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 import apsw
 
 from homeguard.clock import iso
-from homeguard.errors import Conflict
+from homeguard.errors import Conflict, StartRefused
 from homeguard.model import Json
 from homeguard.stores.sqlite.columns import canonical_json, json_value, micros, moment
-from homeguard.stores.sqlite.database import Database
+from homeguard.stores.sqlite.database import BUSY_TIMEOUT_MS, Database
 
 _HEAD: Final = "SELECT seq, hash FROM audit_heads WHERE home_id = ?"
 _PUT: Final = (
@@ -70,6 +71,21 @@ class SqliteAudit:
 
     async def verify(self) -> int:
         return await self._database.read(_verify)
+
+
+def verify_file(path: Path) -> int:
+    """Rows checked in a `home.db`, also while a process writes to it. Raises as `verify`; StartRefused: unreadable."""
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            # One snapshot: a row written between the rows and the heads would look like a missing one.
+            connection.execute("BEGIN")
+            return _verify(connection)
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        raise StartRefused(f"{path} cannot be read: {error}") from error
 
 
 def _link(before: str, home_id: str, seq: int, at: int, texts: tuple[str, ...]) -> str:

@@ -9,12 +9,12 @@ from homeguard.stores.sqlite.columns import json_text, json_value, micros_or_non
 from homeguard.stores.sqlite.database import Database
 
 _SELECT = (
-    "SELECT home_id, id, name, conditions, trigger_, actions, enabled, version, created_by, created_at, updated_at"
-    " FROM automations "
+    "SELECT home_id, id, name, conditions, trigger_, actions, enabled, version, approved, created_by, created_at,"
+    " updated_at FROM automations "
 )
 _PUT = (
     "INSERT OR REPLACE INTO automations (home_id, id, name, conditions, trigger_, actions, enabled, version,"
-    " created_by, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " approved, created_by, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -26,10 +26,19 @@ class SqliteAutomations:
 
     async def put(self, automation: Automation) -> None:
         row = (
-            automation.home_id, automation.id, automation.name, json_text(automation.conditions),
-            json_text(automation.trigger), json_text(automation.actions), int(automation.enabled), automation.version,
-            automation.created_by, micros_or_none(automation.created_at), micros_or_none(automation.updated_at),
-        )  # fmt: skip
+            automation.home_id,
+            automation.id,
+            automation.name,
+            json_text(automation.conditions),
+            json_text(automation.trigger),
+            json_text(automation.actions),
+            int(automation.enabled),
+            automation.version,
+            json_text(automation.approved),
+            automation.created_by,
+            micros_or_none(automation.created_at),
+            micros_or_none(automation.updated_at),
+        )
         await self._database.change(_PUT, row)
 
     async def get(self, home_id: str, automation_id: str) -> Automation | None:
@@ -51,9 +60,18 @@ class SqliteAutomations:
 
 
 def _automation(row: Any) -> Automation:
-    (home_id, id_, name, conditions, trigger, actions, enabled, version, created_by, created_at, updated_at) = row
+    home_id, id_, name, conditions, trigger, actions, enabled, version, approved, by, created_at, updated_at = row
     return Automation(
-        home_id=home_id, id=id_, name=name, conditions=tuple(json_value(conditions)), trigger=json_value(trigger),
-        actions=tuple(json_value(actions)), enabled=bool(enabled), version=version, created_by=created_by,
-        created_at=moment_or_none(created_at), updated_at=moment_or_none(updated_at),
-    )  # fmt: skip
+        home_id=home_id,
+        id=id_,
+        name=name,
+        conditions=tuple(json_value(conditions)),
+        trigger=json_value(trigger),
+        actions=tuple(json_value(actions)),
+        enabled=bool(enabled),
+        version=version,
+        approved=tuple(json_value(approved)),
+        created_by=by,
+        created_at=moment_or_none(created_at),
+        updated_at=moment_or_none(updated_at),
+    )

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -49,10 +49,16 @@ async def open_database(
 class _Write:
     """A write that waits for its commit."""
 
-    __slots__ = ("error", "fn", "future", "result")
+    __slots__ = ("error", "fn", "future", "result", "then")
 
-    def __init__(self, fn: Callable[[apsw.Connection], Any], future: "asyncio.Future[Any]") -> None:
+    def __init__(
+        self,
+        fn: Callable[[apsw.Connection], Any],
+        then: Callable[[Any], None] | None,
+        future: "asyncio.Future[Any]",
+    ) -> None:
         self.fn = fn
+        self.then = then
         self.future = future
         self.result: Any = None
         self.error: BaseException | None = None
@@ -76,10 +82,12 @@ class Database:
         self._reading = 0
         self._wal_pages = 0
 
-    async def write(self, fn: Callable[[apsw.Connection], T]) -> T:
+    async def write(self, fn: Callable[[apsw.Connection], T], *, then: Callable[[T], None] | None = None) -> T:
         """Run `fn` in a savepoint on the writer's thread; answers when the transaction is on disk.
 
-        What `fn` raises undoes `fn` alone and is raised here. `fn` must not begin or end transactions.
+        What `fn` raises undoes `fn` alone and is raised here. `fn` must not begin or end transactions. `then` gets what
+        `fn` returned, on the caller's loop, once that is on disk: also when the caller was cancelled meanwhile, so that
+        what is in memory follows the file.
 
         Raises:
             Overloaded: too many writes wait; nothing was taken.
@@ -87,7 +95,7 @@ class Database:
             Conflict: a constraint of the schema forbids it; nothing was written.
             StoreUnavailable: the file did not answer.
         """
-        job = _Write(fn, asyncio.get_running_loop().create_future())
+        job = _Write(fn, then, asyncio.get_running_loop().create_future())
         with self._wake:
             if self._closing or self._thread is None:
                 raise StoreUnavailable(f"{self.path.name} is closed")
@@ -293,12 +301,15 @@ def _tell(group: Sequence[_Write]) -> None:
     for job in group:
         by_loop.setdefault(job.future.get_loop(), []).append(job)
     for loop, jobs in by_loop.items():
-        if not loop.is_closed():
+        # A loop that was closed has nobody who waits.
+        with suppress(RuntimeError):
             loop.call_soon_threadsafe(_resolve, jobs)
 
 
 def _resolve(jobs: Sequence[_Write]) -> None:
     for job in jobs:
+        if job.error is None and job.then is not None:
+            job.then(job.result)
         if job.future.done():
             continue
         if job.error is not None:

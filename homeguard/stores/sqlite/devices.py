@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import apsw
+
 from homeguard.model import Device, Hardware
 from homeguard.stores.sqlite.columns import Cell, json_text, json_value, micros_or_none, moment_or_none
 from homeguard.stores.sqlite.database import Database
@@ -39,9 +41,13 @@ class SqliteDevices:
     async def put(self, devices: Sequence[Device]) -> None:
         rows = [_row(device) for device in devices]
         async with self._writing:
-            await self._database.write(lambda c: c.executemany(_PUT, rows).fetchall())
-            for device in devices:
-                self._keep(device)
+            await self._database.write(
+                lambda c: c.executemany(_PUT, rows).fetchall(), then=lambda _: self._keep_all(devices)
+            )
+
+    def _keep_all(self, devices: Sequence[Device]) -> None:
+        for device in devices:
+            self._keep(device)
 
     def _keep(self, device: Device) -> None:
         self._homes.setdefault(device.home_id, {})[device.id] = device
@@ -62,12 +68,17 @@ class SqliteDevices:
         async with self._writing:
             if device_id not in self._homes.get(home_id, {}):
                 return False
-            sql = "DELETE FROM devices WHERE home_id = ? AND id = ?"
-            await self._database.change(sql, (home_id, device_id))
-            del self._homes[home_id][device_id]
-            del self._by_id[device_id][home_id]
-            self._sorted.pop(home_id, None)
+
+            def delete(c: apsw.Connection) -> None:
+                c.execute("DELETE FROM devices WHERE home_id = ? AND id = ?", (home_id, device_id))
+
+            await self._database.write(delete, then=lambda _: self._drop(home_id, device_id))
             return True
+
+    def _drop(self, home_id: str, device_id: str) -> None:
+        self._homes[home_id].pop(device_id, None)
+        self._by_id[device_id].pop(home_id, None)
+        self._sorted.pop(home_id, None)
 
     async def by_device_id(self, device_id: str) -> list[Device]:
         """By home id."""

@@ -91,8 +91,16 @@ class SqliteLiveStates:
             ]
             if not rows:
                 return []
-            await self._database.write(lambda c: c.executemany(_PUT, rows).fetchall())
-            return [state for key in changed if (state := self._keep(key, touched[key])) is not None]
+            shown: list[LiveState] = []
+
+            def keep(_: object) -> None:
+                for key in changed:
+                    state = self._keep(key, touched[key])
+                    if state is not None:
+                        shown.append(state)
+
+            await self._database.write(lambda c: c.executemany(_PUT, rows).fetchall(), then=keep)
+            return shown
 
     def _keep(self, key: tuple[str, str], merged: _Merged) -> LiveState | None:
         """Publish in memory; None when nothing that shows has changed."""
@@ -115,9 +123,11 @@ class SqliteLiveStates:
             def forget(c: apsw.Connection) -> None:
                 c.execute("DELETE FROM live_states WHERE home_id = ? AND device_id = ?", (home_id, device_id))
 
-            await self._database.write(forget)
-            self._merged.pop((home_id, device_id), None)
-            self._states.get(home_id, {}).pop(device_id, None)
+            def drop(_: None) -> None:
+                self._merged.pop((home_id, device_id), None)
+                self._states.get(home_id, {}).pop(device_id, None)
+
+            await self._database.write(forget, then=drop)
 
     async def silent_since(self, before: datetime) -> list[LiveState]:
         """Longest silent first."""

@@ -342,7 +342,9 @@ class SegmentLog:
             self._groups[name] = _Group(offset, offset, offset)
 
         def tell(written: Written) -> None:
-            loop.call_soon_threadsafe(self._acknowledge, written)
+            # A loop that was closed has nobody who waits.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._acknowledge, written)
 
         self._appender = Appender(self._directory, last, self._end, found.good, tell, segment_size)
         self._appender.start()

@@ -7,7 +7,6 @@ from typing import Final
 
 from homeguard.clock import Clock
 from homeguard.ports.stores import Stores
-from homeguard.stores.memory.feed import MemoryFeed
 from homeguard.stores.sqlite.alerts import SqliteAlerts
 from homeguard.stores.sqlite.anomalies import SqliteAnomalies
 from homeguard.stores.sqlite.audit import SqliteAudit
@@ -17,6 +16,7 @@ from homeguard.stores.sqlite.conversations import SqliteConversations
 from homeguard.stores.sqlite.database import open_database
 from homeguard.stores.sqlite.devices import SqliteDevices
 from homeguard.stores.sqlite.events import SqliteEvents
+from homeguard.stores.sqlite.feed import MemoryFeed
 from homeguard.stores.sqlite.journal import SqliteJournal
 from homeguard.stores.sqlite.live_state import SqliteLiveStates
 from homeguard.stores.sqlite.lock import Held, hold

@@ -150,6 +150,7 @@ CREATE TABLE automations (
     actions TEXT NOT NULL,
     enabled INTEGER NOT NULL,
     version TEXT NOT NULL,
+    approved TEXT NOT NULL,
     created_by TEXT NOT NULL,
     created_at INTEGER,
     updated_at INTEGER,

@@ -1,1 +1,0 @@
-"""Stores that live as long as the process."""
