@@ -92,6 +92,8 @@ class Agent:
         self._tasks = tasks
         self._room = asyncio.Semaphore(MAX_TURNS)
         self._resuming: dict[str, asyncio.Lock] = {}
+        #: Keys of the turns whose first run is under way in this process.
+        self._running: set[str] = set()
 
     async def stream(
         self, principal: Principal, message: str, *, thread_id: str = "", new_thread: bool = False,
@@ -168,13 +170,18 @@ class Agent:
     async def watch(self) -> None:
         """Resume turns as their cards are answered, from now on, and those that an earlier process left behind."""
         async with self._feed.subscribe("*", limit=1_000) as items:
-            for key in await self._turns.unfinished():
-                home_id, _, turn_id = key.partition("/")
-                self._tasks.create_task(self._resume_safely(home_id, turn_id))
+            await self._resume_all("")
             async for item in items:
                 card: Any = item.data.get("confirmation") if item.kind == "confirmation" else None
-                if card and card["state"] != "open" and card["turn_id"]:
-                    self._tasks.create_task(self._resume_safely(item.home_id, card["turn_id"]))
+                if card and card["state"] != "open":
+                    await self._resume_all(f"{item.home_id}/")
+
+    async def _resume_all(self, prefix: str) -> None:
+        """Several turns may wait for one card (it is asked once), so every waiting turn of the home has a look."""
+        for key in await self._turns.unfinished():
+            if key.startswith(prefix) and key not in self._running:
+                home_id, _, turn_id = key.partition("/")
+                self._tasks.create_task(self._resume_safely(home_id, turn_id), name=f"turn {turn_id}")
 
     async def _resume_safely(self, home_id: str, turn_id: str) -> None:
         try:
@@ -187,6 +194,7 @@ class Agent:
         status = "failed"
         key = f"{principal.home_id}/{state['turn_id']}"
         values: State = state
+        self._running.add(key)
         try:
             async with asyncio.timeout(TURN_TIMEOUT_S), self._room:
                 async for data in self._turns.start(key, state, self._context(principal, home)):
@@ -205,6 +213,7 @@ class Agent:
         except Exception as error:
             await self._fail(principal, values, sink, error, key)
         finally:
+            self._running.discard(key)
             tokens = values.get("tokens", [])
             sink.put(
                 "done",

@@ -74,16 +74,16 @@ def _failed(call: ToolCall, sentence: str) -> ToolResult:
 
 
 def _asked(call: ToolCall, reply: InputRequiredResult) -> Called:
-    for request in (reply.input_requests or {}).values():
+    for confirmation_id, request in (reply.input_requests or {}).items():
         if isinstance(request, ElicitRequest) and isinstance(request.params, ElicitRequestURLParams):
             params = request.params
             # what the same call did without asking is done already, and told beside the question
             done = [dict(row) for row in (reply.meta or {}).get(_ANSWERS, ()) if row.get("outcome") != "asked"]
             output = {
-                "confirmation_id": params.elicitation_id, "text": params.message, "url": params.url, "results": done
+                "confirmation_id": confirmation_id, "text": params.message, "url": params.url, "results": done
             }  # fmt: skip
             result = ToolResult(call_id=call.id, name=call.name, status="asked", output=output)
-            return Called(result=result, confirmation_id=params.elicitation_id)
+            return Called(result=result, confirmation_id=confirmation_id)
     return Called(result=_failed(call, "the tool asked for something that HomeGuard does not answer"))
 
 

@@ -142,7 +142,7 @@ def caller_of(connection: HTTPConnection) -> Caller:
     return caller
 
 
-def signed_in(connection: HTTPConnection) -> Principal:
+async def _signed_in(connection: HTTPConnection) -> Principal:
     return caller_of(connection).principal
 
 
@@ -156,16 +156,17 @@ def require(principal: Principal, scope: Scope) -> Principal:
     return principal
 
 
-def _reader(connection: HTTPConnection) -> Principal:
-    return require(signed_in(connection), "read")
+# Coroutines, because the framework runs a plain function in a thread.
+async def _reader(connection: HTTPConnection) -> Principal:
+    return require(caller_of(connection).principal, "read")
 
 
-def _controller(connection: HTTPConnection) -> Principal:
-    return require(signed_in(connection), "control")
+async def _controller(connection: HTTPConnection) -> Principal:
+    return require(caller_of(connection).principal, "control")
 
 
 #: A signed-in person or client, whatever they may do.
-SignedIn = Annotated[Principal, Depends(signed_in)]
+SignedIn = Annotated[Principal, Depends(_signed_in)]
 #: One who may read this home.
 Reader = Annotated[Principal, Depends(_reader)]
 #: One who may act in this home; the gate still judges every act.

@@ -98,4 +98,9 @@ def deps_of(connection: HTTPConnection) -> ApiDeps:
     return deps
 
 
-Deps = Annotated[ApiDeps, Depends(deps_of)]
+async def _given(connection: HTTPConnection) -> ApiDeps:
+    # Not `deps_of` itself: the framework would run a plain function in a thread.
+    return deps_of(connection)
+
+
+Deps = Annotated[ApiDeps, Depends(_given)]

@@ -38,7 +38,7 @@ def message_id(card_id: str) -> str:
 
 
 def card_props(card: Json, now: datetime, *, me: str = "", problem: str = "") -> dict[str, Any]:
-    """What `ConfirmCard.jsx` draws. `left_s` is how long the question is still open; `me` is the user id of who looks."""
+    """What `ConfirmCard.jsx` draws for the person with user id `me`. `left_s`: how long the question is still open."""
     effects = [e for e in card.get("effects") or [] if isinstance(e, Mapping)]
     yes, no, icon = _buttons(effects)
     left_s = _seconds_left(card, now)

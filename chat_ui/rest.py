@@ -92,8 +92,11 @@ class Rest:
         return await self._json("GET", f"/api/v1/confirmations/{quote(card_id, safe='')}", token)
 
     async def answer(self, token: str, card_id: str, *, approve: bool, pin: str | None) -> Json:
+        """The card as it is after the answer, with what came of it."""
         body: Json = {"approve": approve} | ({"pin": pin} if pin else {})
-        return await self._json("POST", f"/api/v1/confirmations/{quote(card_id, safe='')}", token, body=body)
+        told = await self._json("POST", f"/api/v1/confirmations/{quote(card_id, safe='')}", token, body=body)
+        card = told.get("confirmation")
+        return card if isinstance(card, dict) else told
 
     async def sign_out(self, token: str) -> None:
         await self._json("POST", "/api/v1/auth/logout", token, body={})

@@ -319,7 +319,10 @@ class Talk:
         async def on_its_own() -> None:
             # A task inherits the step it was started in; what it sends stands below everything said so far.
             local_steps.set(None)
-            await work
+            try:
+                await work
+            except Exception:
+                log.exception("something could not be shown in a chat")
 
         task = asyncio.create_task(on_its_own())
         self._tasks.add(task)

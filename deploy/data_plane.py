@@ -203,7 +203,7 @@ def _processors(
         automations=stores.automations, commands=commands, outbox=stores.outbox, users=stores.users, feed=stores.feed,
         intake=intake, clock=clock, clocks=clocks, standing=standing,
     )  # fmt: skip
-    groups = {REFLEX: reflex, RECORD: record, AUTOMATE: [automate]}
+    groups: dict[str, list[Handler]] = {REFLEX: reflex, RECORD: record, AUTOMATE: [automate]}
     return {name: Processor(stores.log, name, TOPICS_OF[name], handlers, clock) for name, handlers in groups.items()}
 
 

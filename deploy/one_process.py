@@ -121,14 +121,9 @@ async def open_homeguard(
         )
         servers = build_all(desk)
         agent = await stack.enter_async_context(_agent(settings, stores, servers, plane, models, clock, clocks))
-        scenarios = ScenarioEngine(
-            intake=plane.intake,
-            devices=stores.devices,
-            users=stores.users,
-            live=stores.live,
-            clocks=clocks,
-            clock=clock,
-        )
+        scenarios = ScenarioEngine(plane.intake, stores.devices, stores.users, stores.live, clocks, clock)
+        await scenarios.recover(await stores.users.homes())
+        stack.push_async_callback(scenarios.close)
         app: Any = None
         if serve and listener is not None:
             mcp = McpHttp(

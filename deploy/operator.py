@@ -1,6 +1,7 @@
 """What only the operator's own commands ask of a running instance: tokens, replays, scenarios. ASGI, at `/operator`."""
 
 import asyncio
+import math
 import tempfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -82,7 +83,7 @@ class Operator:
     async def _scenario(self, request: Request) -> Response:
         principal = await self._operator(request)
         run = await self._scenarios.run(request.path_params["name"], principal.home_id)
-        return JSONResponse({"scenario": request.path_params["name"], "run_id": run.id})
+        return JSONResponse({"scenario": run.scenario.name, "status": run.status})
 
     async def _replay(self, request: Request) -> Response:
         principal = await self._operator(request)
@@ -123,7 +124,7 @@ class Operator:
         try:
             summary = await replay(
                 path, home, intake=self._plane.intake, devices=self._stores.devices,
-                speed=None if speed == "max" else float(speed), keep_times=keep_times, on_progress=on_progress,
+                speed=math.inf if speed == "max" else float(speed), keep_times=keep_times, on_progress=on_progress,
             )  # fmt: skip
             await self._plane.caught_up()
         except HomeGuardError as error:

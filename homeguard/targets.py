@@ -21,7 +21,8 @@ GUARDED_TYPES: Final = frozenset(
 _ARTICLES: Final = frozenset(
     ("the", "a", "an", "my", "our", "your", "their", "his", "her", "of", "in", "inside", "at", "on", "by", "to", "for",
      "from", "with", "that", "those", "these", "this", "some", "ones", "within", "near", "is", "are", "please", "single",
-     "into", "onto", "within", "also", "too", "both", "down")
+     "into", "onto", "within", "also", "too", "both", "down",
+     "el", "la", "los", "las", "de", "del", "le", "les", "du", "des", "dans", "sur", "un", "une", "der", "die", "das", "il")
 )  # fmt: skip
 _ALL: Final = frozenset(("all", "every", "each", "everything", "whole", "entire", "any", "anything", "both"))
 _EVERYTHING: Final = frozenset(("everything", "device", "thing", "anything"))
@@ -81,6 +82,8 @@ _DOORS: Final = _or(
 #: Words (singular) that name a kind of device -> which devices are of that kind.
 KINDS: Final[Mapping[Words, Test]] = {
     ("light",): _typed("light"), ("lamp",): _typed("light"), ("lighting",): _typed("light"), ("bulb",): _typed("light"),
+    ("luz",): _typed("light"), ("luce",): _typed("light"), ("lampara",): _typed("light"), ("lumiere",): _typed("light"),
+    ("lampe",): _typed("light"), ("licht",): _typed("light"), ("serrure",): _typed("lock"), ("cerradura",): _typed("lock"),
     ("lock",): _typed("lock"), ("deadbolt",): _typed("lock"), ("door",): _DOORS, ("door", "lock"): _typed("lock"),
     ("window",): _placed(("contact", "cover"), "window"),
     ("opening",): _placed(("contact",), "opening"), ("door", "sensor"): _placed(("contact",), "door", "garage"),
@@ -354,6 +357,9 @@ class _Home:
             if self.able is not None:
                 loose = [m for m in loose if self.able(m.device)]
             covering = [m for m in loose if m.kind or m.partial]
+        elif self.able is not None and not any(self.able(m.device) for m in covering) and not any(m.full for m in covering):
+            loose = [m for d in self.devices if (m := self._match(d, bag, loosely=True)) is not None and not m.left]
+            covering = [m for m in loose if self.able(m.device)] or covering
         if not covering:
             return self._nothing(matches, bag, kept)
         return self._choose(covering, bag, kept, here, house, everything, plural, said, exclude)

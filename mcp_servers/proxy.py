@@ -6,10 +6,11 @@ again. What the client can show decides what is declared upstream, so questions 
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextvars import ContextVar
 from typing import Any, Final, TypeVar, cast
 
+import anyio.to_thread
 import httpx2
 from mcp import Client
 from mcp.client.context import ClientRequestContext
@@ -62,14 +63,22 @@ Context = ServerRequestContext[Any, Any]
 class Proxy:
     """Tools of one or several servers of an instance at `base_url`; `http` carries the token."""
 
-    def __init__(self, base_url: str, servers: Sequence[str], http: httpx2.AsyncClient) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        servers: Sequence[str],
+        http: httpx2.AsyncClient,
+        revive: Callable[[], str] | None = None,
+    ) -> None:
         unknown = sorted(set(servers) - {*SERVERS, ALL})
         if unknown or not servers:
             raise ValueError(f"servers are {', '.join((*SERVERS, ALL))}, not {', '.join(unknown) or 'none'}")
         names = [ALL] if ALL in servers or set(servers) == set(SERVERS) else list(dict.fromkeys(servers))
-        self._urls = [f"{base_url.rstrip('/')}/mcp" + ("" if name == ALL else f"/{name}") for name in names]
+        self._base_url = base_url.rstrip("/")
+        self._paths = ["/mcp" if name == ALL else f"/mcp/{name}" for name in names]
         self._http = http
-        self._url_of: dict[str, str] = {}
+        self._revive = revive
+        self._path_of: dict[str, str] = {}
         title = "HomeGuard" if names == [ALL] else f"HomeGuard {', '.join(names)}"
         self.server: Server[Any] = Server(
             "homeguard" if names == [ALL] else f"homeguard-{'-'.join(names)}",
@@ -82,17 +91,17 @@ class Proxy:
 
     async def _list_tools(self, context: Context, params: PaginatedRequestParams | None) -> ListToolsResult:
         tools: list[Tool] = []
-        for url in self._urls:
-            listed = await self._ask(url, "plain", ListToolsRequest(), _LISTED)
+        for path in self._paths:
+            listed = await self._ask(path, "plain", ListToolsRequest(), _LISTED)
             tools.extend(listed.tools)
-            self._url_of.update({tool.name: url for tool in listed.tools})
+            self._path_of.update({tool.name: path for tool in listed.tools})
         return ListToolsResult(tools=tools)
 
     async def _call_tool(self, context: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
         form = _form(context)
-        if params.name not in self._url_of and len(self._urls) > 1:
+        if params.name not in self._path_of and len(self._paths) > 1:
             await self._list_tools(context, None)
-        url = self._url_of.get(params.name, self._urls[0])
+        path = self._path_of.get(params.name, self._paths[0])
         request = CallToolRequest(
             params=CallToolRequestParams(
                 name=params.name,
@@ -101,18 +110,31 @@ class Proxy:
                 request_state=params.request_state if form == "modern" else None,
             )
         )
-        result = await self._ask(url, form, request, _ANSWER)
+        result = await self._ask(path, form, request, _ANSWER)
         if isinstance(result, InputRequiredResult) and form != "modern":
             if _is_partly_done(result):  # an error would hide that: upstream knows the call and tells it plainly
-                return await self._ask(url, "plain", request, _ANSWER)
+                return await self._ask(path, "plain", request, _ANSWER)
             raise _url_error(result)
         return result
 
-    async def _ask(self, url: str, form: str, request: Request[Any, Any], answer: TypeAdapter[T]) -> T:
-        """One request upstream, on a client of its own: what breaks it breaks nothing else."""
+    async def _ask(self, path: str, form: str, request: Request[Any, Any], answer: TypeAdapter[T]) -> T:
+        """One request upstream; when nobody listens there and there is a way to start one, once more after that."""
+        try:
+            return await self._send(path, form, request, answer)
+        except _NobodyListens as error:
+            if self._revive is None:
+                raise _no_answer([]) from error
+            self._base_url = (await anyio.to_thread.run_sync(self._revive)).rstrip("/")
+        try:
+            return await self._send(path, form, request, answer)
+        except _NobodyListens as error:
+            raise _no_answer([]) from error
+
+    async def _send(self, path: str, form: str, request: Request[Any, Any], answer: TypeAdapter[T]) -> T:
+        """On a client of its own: what breaks it breaks nothing else. Raises _NobodyListens: nothing was sent."""
         seen: list[int] = []
         _statuses.set(seen)
-        transport = streamable_http_client(url, http_client=self._http)
+        transport = streamable_http_client(self._base_url + path, http_client=self._http)
         callback = None if form == "plain" else _declared
         told: MCPError | None = None
         try:
@@ -123,28 +145,54 @@ class Proxy:
                     told = error
         except Exception as error:  # the transport's task group: whatever broke the connection
             log.warning("upstream did not answer: %r", error)
+            if isinstance(error, ExceptionGroup) and error.subgroup(httpx2.ConnectError) is not None:
+                raise _NobodyListens from error
         if told is None or told.code == CONNECTION_CLOSED or (told.code == INTERNAL_ERROR and seen[-1:] != [200]):
             raise _no_answer(seen)
         raise told
 
 
-async def run_stdio(base_url: str, token: str, servers: list[str]) -> None:
+class _NobodyListens(Exception):
+    """No connection: the request was not sent."""
+
+
+class _Bearer(httpx2.Auth):
+    """The token, asked for anew each time: one that is minted for a short while never runs out."""
+
+    def __init__(self, token: Callable[[], str]) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._token()}"
+        yield request
+
+
+async def run_stdio(
+    base_url: str, token: str | Callable[[], str], servers: Sequence[str], *, revive: Callable[[], str] | None = None
+) -> None:
     """Serve stdin and stdout until the client closes them; everything else is written to stderr.
+
+    `token` is the bearer token, or gives it for each request. `revive` starts an instance when none listens and
+    returns its base URL (it may block; it runs in a thread).
 
     Raises:
         ValueError: a server of that name does not exist.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
-    http = httpx2.AsyncClient(
-        headers={"Authorization": f"Bearer {token}"},
-        timeout=_TIMEOUT,
-        transport=httpx2.AsyncHTTPTransport(retries=_CONNECT_TRIES),
-        event_hooks={"response": [_note_status]},
-    )
-    async with http:
-        proxy = Proxy(base_url, servers, http)
+    async with open_http(token, connect_tries=_CONNECT_TRIES if revive is None else 1) as http:
+        proxy = Proxy(base_url, servers, http, revive)
         async with stdio_server() as (read, write):
             await proxy.server.run(read, write, proxy.server.create_initialization_options())
+
+
+def open_http(token: str | Callable[[], str], *, connect_tries: int = 0) -> httpx2.AsyncClient:
+    """The client that carries the token; the caller closes it."""
+    return httpx2.AsyncClient(
+        auth=_Bearer(token if callable(token) else lambda: token),
+        timeout=_TIMEOUT,
+        transport=httpx2.AsyncHTTPTransport(retries=connect_tries),
+        event_hooks={"response": [_note_status]},
+    )
 
 
 async def _note_status(response: httpx2.Response) -> None:

@@ -210,7 +210,10 @@ class ScenarioEngine:
             if run.state == "running":
                 run.end("stopped")
             if not run.keep:
-                await self._clear_stage(run)
+                try:
+                    await self._clear_stage(run)
+                except HomeGuardError as error:  # `stop` tries again
+                    _log.warning("scenario %s: the stage is not cleared: %s", run.scenario.name, error.message)
 
     def _event(self, run: ScenarioRun, index: int, beat: Beat, at: datetime) -> Event:
         return Event(
@@ -280,7 +283,6 @@ class ScenarioEngine:
     async def _clear_stage(self, run: ScenarioRun) -> None:
         if run.is_clean:
             return
-        run.is_clean = True
         home = await self._users.home(run.home_id)
         given = run.scenario.given
         # A person who changed the mode meanwhile has the last word.
@@ -291,8 +293,10 @@ class ScenarioEngine:
         if run.is_shifted:
             self._clocks.reset(run.home_id)
             await self._move_states(run.home_id, self._clock.now())
+            run.is_shifted = False
         told: dict[str, Json] = {"scenario": run.scenario.name, "state": run.state}
         await self._intake.submit([self._note(run, "scenario_stopped", told)])
+        run.is_clean = True
 
     async def _remove(self, device: Device) -> None:
         await self._devices.delete(device.home_id, device.id)

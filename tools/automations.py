@@ -13,7 +13,7 @@ from homeguard.model import Automation, Effect, Json
 from tools.answers import CommandAnswer, answer_of
 from tools.context import ToolContext, check_identity, the_home
 from tools.shapes import SHAPE
-from tools.text import clean, clean_json, clean_object
+from tools.text import clean, clean_object
 
 #: Rules in one home: enough for people, too few to drown the reflexes.
 MAX_AUTOMATIONS: Final = 200
@@ -25,8 +25,8 @@ class AutomationLine:
     id: str
     name: str
     trigger: Mapping[str, Any]
-    conditions: tuple[Any, ...]
-    actions: tuple[Any, ...]
+    conditions: tuple[Mapping[str, Any], ...]
+    actions: tuple[Mapping[str, Any], ...]
     enabled: bool
     created_at: str | None
 
@@ -96,8 +96,8 @@ def _line(automation: Automation) -> AutomationLine:
         id=automation.id,
         name=clean(automation.name),
         trigger=clean_object(automation.trigger),
-        conditions=tuple(clean_json(c) for c in automation.conditions),
-        actions=tuple(clean_json(a) for a in automation.actions),
+        conditions=tuple(clean_object(c) for c in automation.conditions),
+        actions=tuple(clean_object(a) for a in automation.actions),
         enabled=automation.enabled,
         created_at=iso(automation.created_at) if automation.created_at is not None else None,
     )

@@ -2,6 +2,7 @@
 // and a session that has ended leads to the login page.
 (() => {
   const HOME = "/chat/"
+  const THREAD = HOME + "thread/"
   // Until the person chooses, the page is light or dark as their device is.
   if (!localStorage.getItem("vite-ui-theme")) localStorage.setItem("vite-ui-theme", "system")
 
@@ -27,6 +28,17 @@
     constructor(...args) {
       super(...args)
       this.addEventListener("close", (event) => { if (event.code === 4401) toLogin(); else stillSignedIn() })
+    }
+
+    // While a page loads, the chat may open its socket before it knows which conversation the address names;
+    // it would then wait for that conversation for ever. The first packet says it.
+    send(data) {
+      const named = location.pathname.startsWith(THREAD) ? location.pathname.slice(THREAD.length) : ""
+      if (named && typeof data === "string" && data.startsWith("40{")) {
+        const first = JSON.parse(data.slice(2))
+        if (!first.threadId) data = "40" + JSON.stringify({ ...first, threadId: decodeURIComponent(named) })
+      }
+      super.send(data)
     }
   }
 
@@ -65,8 +77,8 @@
     if (told.signed_out) toLogin()
     if (told.status) { status = told.status; draw() }
     if (told.thread) {
-      const path = HOME + "thread/" + encodeURIComponent(told.thread)
-      if (location.pathname !== path && (location.pathname === HOME || location.pathname.startsWith(HOME + "thread/"))) {
+      const path = THREAD + encodeURIComponent(told.thread)
+      if (location.pathname !== path && (location.pathname === HOME || location.pathname.startsWith(THREAD))) {
         history.replaceState(history.state, "", path)
       }
     }

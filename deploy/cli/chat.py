@@ -88,7 +88,7 @@ class _Turn:
         """Answer every open card of this turn and wait for what the agent says then."""
         turn_id = self.done.get("turn_id", "")
         for card in self.open_cards:
-            decided = self._client.post(f"/api/v1/confirmations/{card['id']}", {"approve": approve})
+            decided = self._client.post(f"/api/v1/confirmations/{card['id']}", {"approve": approve})["confirmation"]
             card.update(decided)
             self.commands += [dict(o) for o in decided.get("outcome", [])]
         self.answer = self._continuation(turn_id) or self.answer
@@ -187,7 +187,7 @@ def _ask(client: Client, card: dict[str, Any]) -> None:
         word = input("  press y for yes, n for no, anything else to leave it open: ").strip().lower()
         if word in ("y", "n"):
             decided = client.post(f"/api/v1/confirmations/{card['id']}", {"approve": word == "y"})
-            print(f"  {decided['state']}")
+            print(f"  {decided['confirmation']['state']}")
     except EOFError:
         return
     except HomeGuardError as error:

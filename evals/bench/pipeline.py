@@ -199,7 +199,7 @@ async def _stored(port: int, token: str) -> int:
             f"http://127.0.0.1:{port}/api/v1/analytics/summary", headers={"Authorization": f"Bearer {token}"}
         )
         answer.raise_for_status()
-        return int(answer.json()["events"]["total"])
+        return int(answer.json()["events_total"])
 
 
 async def _until_stored(port: int, token: str, wanted: int, begun: float) -> float:

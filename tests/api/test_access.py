@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from api.app import routed
+from homeguard.settings import Settings
 
 PUBLIC = {
     ("post", "/api/v1/auth/login"),
@@ -198,8 +199,6 @@ async def test_a_reading_client_token_does_not_act(world: Any) -> None:
 
 
 async def test_commands_are_limited_to_ten_a_minute(open_one: Any) -> None:
-    from homeguard.settings import Settings
-
     async with open_one(settings=Settings(rate_limits=True)) as world:
         token = await world.token("ann")
         answers = [
@@ -214,8 +213,6 @@ async def test_commands_are_limited_to_ten_a_minute(open_one: Any) -> None:
 
 
 async def test_one_persons_flood_does_not_slow_another(open_one: Any) -> None:
-    from homeguard.settings import Settings
-
     async with open_one(settings=Settings(rate_limits=True)) as world:
         ann, bob = await world.token("ann"), await world.token("bob")
         flood = [(await world.call("GET", "/users/me", token=ann)).status_code for _ in range(130)]

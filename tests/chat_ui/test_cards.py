@@ -61,9 +61,12 @@ def test_a_decided_card_says_who_decided_and_what_came_of_it(device: Any) -> Non
 
 @pytest.mark.parametrize(
     ("by", "said"),
-    [("u1", "Declined by you. Nothing was changed."), ("u2", "Declined by someone else of your home. Nothing was changed."),
-     ("", "Declined. Nothing was changed.")],
-)  # fmt: skip
+    [
+        ("u1", "Declined by you. Nothing was changed."),
+        ("u2", "Declined by someone else of your home. Nothing was changed."),
+        ("", "Declined. Nothing was changed."),
+    ],
+)
 def test_a_card_says_you_to_who_pressed_it(by: str, said: str) -> None:
     assert card_props(card(state="denied", decided_by=by), NOW, me="u1")["result"] == said
 

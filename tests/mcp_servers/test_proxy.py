@@ -1,5 +1,6 @@
 """The stdio proxy as desktop clients start it: a process of its own in front of a running instance."""
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from house_for_tools import House
 from mcp import Client, StdioServerParameters
 from mcp.shared.exceptions import MCPError
 from mcp.types import ElicitResult, InputRequiredResult
+
+from mcp_servers.proxy import Proxy, open_http
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).parent / "stdio_proxy.py"
@@ -87,3 +90,47 @@ async def test_a_token_that_is_not_accepted_is_said_plainly(instance: str) -> No
     async with Client(proxy(instance, "wrong", "all")) as client:
         with pytest.raises(MCPError, match="does not accept this token"):
             await client.list_tools()
+
+
+async def test_when_nobody_listens_it_starts_an_instance_and_asks_for_the_token_each_time(house: House) -> None:
+    port = free_port()
+    tokens: list[str] = []
+    revived: list[str] = []
+
+    def token() -> str:
+        tokens.append("ann")
+        return "ann"
+
+    def revive() -> str:
+        revived.append("yes")
+        asyncio.run_coroutine_threadsafe(_flag(wanted), loop).result(10)
+        asyncio.run_coroutine_threadsafe(_wait(listens), loop).result(10)
+        return f"http://127.0.0.1:{port}"
+
+    loop, wanted, listens, stop = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def instance() -> None:
+        await wanted.wait()
+        async with serve(house, port):
+            listens.set()
+            await stop.wait()
+
+    running = asyncio.create_task(instance())
+    async with open_http(token) as http:
+        proxy_server = Proxy(f"http://127.0.0.1:{port}", ["devices"], http, revive).server
+        async with Client(proxy_server) as client:
+            result = await client.call_tool("get_home_summary", {"limit": 1})
+            assert result.structured_content is not None
+            assert result.structured_content["total_devices"] == 7
+    stop.set()
+    await running
+    assert revived == ["yes"]
+    assert len(tokens) >= 2
+
+
+async def _flag(event: asyncio.Event) -> None:
+    event.set()
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()

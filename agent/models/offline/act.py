@@ -138,6 +138,8 @@ def targets(
         words = [w for w in words if w not in ("song", "track", "music", "episode", "item", "playback", "playing", "show", "movie", "video", "audio", "sound", "tune", "last", "previous", "next", "earlier", "songs", "what", "whats") or w in _held(found)]
     if action in ("start", "dock", "locate"):
         words = [w for w in words if w not in ("cleaning", "vacuuming", "floor", "floors", "base", "dock", "station", "charger", "mowing", "lawn", "home", "back", "cleaner") or w in _held(found)]
+    if "watering" in found.words or ("water" in found.words and "water" not in words):
+        words = [w for w in words if w not in ("lawn", "grass", "plants", "flowers") or w in _held(found)]
     if action in ("arm", "disarm"):
         words = [w for w in words if w not in ("system", "house", "home", "security", "away", "night", "stay", "mode")]
     if action == "mute" or found.attribute == "mode":
@@ -161,6 +163,9 @@ def targets(
             return replace(result, ambiguous=(), devices=picked)
     if len(result.devices) > 1 and not result.plural and all(d.type == "media_player" for d in result.devices):
         result = replace(result, devices=_likely(action, result.devices, home, found) or result.devices)
+    if len(result.devices) > 1 and not result.plural and result.kind and all(d.type in _CLIMATE for d in result.devices) and not result.area:
+        rooms = [d for d in result.devices if {"living", "main", "hall", "hallway"} & set(name_words(d.area))]
+        result = replace(result, devices=tuple(rooms[:1]) or result.devices)
     return result
 
 
@@ -175,6 +180,8 @@ def _implied_types(action: str, found: Frame) -> tuple[str, ...]:
         return _ATTRIBUTE_TYPES[found.attribute]
     if found.color or found.kelvin or set(found.words) & {"brighter", "dimmer", "darker", "brighten", "dim", "darken", "bright", "dark", "light"}:
         return ("light",)
+    if set(found.words) & {"water", "watering"} and action in ("turn_on", "turn_off"):
+        return ("sprinkler", "valve")
     if set(found.words) & {"louder", "quieter", "softer", "loud", "quiet"}:
         return ("media_player",)
     if set(found.words) & {"warmer", "cooler", "hotter", "colder", "cold", "hot", "warm", "heat", "cool"}:
@@ -257,7 +264,7 @@ def titled(found: Frame, home: Home) -> bool:
     """Whether "play ..." names something to play, not only a player, a place or "the music"."""
     generic = {"music", "song", "songs", "track", "tracks", "playing", "playback", "again", "movie", "show", "video", "on", "in", "the", "a", "some", "my", "it", "something", "this", "that", "tune", "tv", "audio", "from", "of", "for"}
     words = [w for at, w in enumerate(found.words) if at not in found.held and w in found.target and w not in generic]
-    if not words:
+    if not words or "play" not in found.words:
         return False
     named = resolve(words, home.devices, areas=home.areas, floors=home.floors, fuzzy=False)
     return not (named.devices or named.ambiguous)

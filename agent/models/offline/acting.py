@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.models.offline.frames import Amount, Frame
+from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
 from agent.models.offline.lexicon import HVAC_WORDS, NAMED_SPEEDS
+from agent.models.offline.values import Amount
 from homeguard.model import Device
 from homeguard.targets import fold
 from homeguard.units import celsius_to_fahrenheit
@@ -74,6 +75,8 @@ def order(action: str, wanted: Frame, home: Home, device: Device) -> Order | Can
     if action == "set":
         if device.type == "scene":
             return Order("turn_on")
+        if "turn_on" in wanted.actions or ("heat" in wanted.words and home.takes(device, "turn_on")):
+            return _simple("turn_on", wanted, home, device)
         if set(wanted.words) & {"heat", "cool"} and home.takes(device, "set_temperature"):
             return _step("raise" if "heat" in wanted.words else "lower", wanted, home, device)
         return Cannot("needs a value: tell me what to set it to")
@@ -282,6 +285,8 @@ def _step(action: str, wanted: Frame, home: Home, device: Device) -> Order | Can
         return Order(command, {attribute: _whole(min(high, max(low, now + sign * _size(wanted))))})
     if home.takes(device, "open") and home.takes(device, "close"):
         return Order("open" if sign > 0 else "close")
+    if words & {"heat", "warm"} and sign > 0 and home.takes(device, "turn_on"):
+        return Order("turn_on")
     return Cannot(f"cannot be turned {'up' if sign > 0 else 'down'}")
 
 

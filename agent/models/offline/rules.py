@@ -39,7 +39,7 @@ def rule_part(words: Sequence[str], text: str, home: Home, now: datetime, area: 
         return trigger
     if trigger is None:
         return refusal(text, "I don't know that trigger. I can use times, doors and windows, locks, motion, smoke, leaks and the doorbell.")
-    actions = [{"type": "notification", "message": text}] if notify and not wanted.strong else _actions(action_words, home, area)
+    actions = [{"type": "notification", "message": text}] if notify and not wanted.actions else _actions(action_words, home, area)
     if isinstance(actions, Part):
         return actions
     if notify and not actions:

@@ -17,7 +17,7 @@ _OPENED: Final = {
     "isnt": "is not", "arent": "are not", "doesnt": "does not", "didnt": "did not", "wont": "will not",
     "cant": "cannot", "pct": "percent", "temp": "temperature", "temps": "temperatures", "celcius": "celsius",
     "centigrade": "celsius", "aircon": "ac", "telly": "tv", "mins": "minutes", "min": "minutes", "hrs": "hours",
-    "hr": "hour", "secs": "seconds", "lightning": "lighting", "everybody": "everyone", "nvm": "nevermind",
+    "hr": "hour", "secs": "seconds", "lightning": "lighting", "everybody": "everyone", "grados": "degrees", "degres": "degrees", "grad": "degrees", "l'eclairage": "lumiere", "nvm": "nevermind",
 }  # fmt: skip
 _UNITS: Final = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
@@ -54,6 +54,8 @@ def _open(chunk: str) -> str:
     tail = chunk[len(core) :]
     if core in _OPENED:
         return _OPENED[core] + tail
+    if len(core) > 3 and core[:2] in ("l'", "d'"):
+        core = core[2:]
     if core.endswith("'s"):
         core = core[:-2]
     return core.replace("'", "") + tail
