@@ -155,6 +155,11 @@ def user_id(token: str) -> str:
     return _claim(token, "sub")
 
 
+def display_name(token: str) -> str:
+    """How the person of a session cookie is called; empty for nonsense."""
+    return _claim(token, "display_name")
+
+
 def _claim(token: str, name: str) -> str:
     # The door has already checked the signature.
     try:

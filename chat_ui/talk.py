@@ -1,7 +1,6 @@
 """One open chat: its conversation, the cards it shows, and the live stream of the home that it follows."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from chainlit.context import context, local_steps
 
 from chat_ui import cards, words
 from chat_ui.live import HomeStreams
-from chat_ui.rest import Rest, RestProblem, SignedOut, user_id
+from chat_ui.rest import Rest, RestProblem, SignedOut, display_name, user_id
 from chat_ui.sockets import leave
 from chat_ui.threads import NAME
 from chat_ui.turn import TurnView
@@ -51,7 +50,7 @@ class Talk:
         self._tasks: set[asyncio.Task[None]] = set()
         self._status_is_due = False
         self._status_shown = False
-        self._name = ""
+        self._name = display_name(self._token).split(" ")[0]
 
     # -- beginning and end ---------------------------------------------------------------------------------------
 
@@ -70,9 +69,6 @@ class Talk:
 
     async def _greet(self) -> None:
         """The first screen: how the home is, and every question that is still open."""
-        with contextlib.suppress(RestProblem):
-            me = await self._rest.me(self._token)
-            self._name = str(me.get("name") or "").split(" ")[0]
         await self._show_status()
         await self.show_open_cards()
 

@@ -1,5 +1,6 @@
 """Past conversations as Chainlit wants to see them: a view of the REST API's history. Nothing is stored here."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -11,11 +12,13 @@ from chainlit.types import PageInfo, PaginatedResponse
 from chainlit.user import PersistedUser
 
 from chat_ui import cards, words
-from chat_ui.rest import TOKEN, Rest, RestProblem, identifier, user_id
+from chat_ui.rest import TOKEN, Rest, RestProblem, SignedOut, identifier, user_id
 
 Json = dict[str, Any]
 NAME: Final = "HomeGuard"
-_CARDS_SHOWN: Final = 20
+_CARDS_SHOWN: Final = 6
+#: A page that opens a conversation asks for it twice in a row; once is enough.
+_TWICE_S: Final = 3.0
 _TEXT_LIMIT: Final = 4000
 
 
@@ -25,6 +28,7 @@ class ConversationView(BaseDataLayer):  # type: ignore[misc]  # chainlit is not 
     def __init__(self, rest: Rest, on_close: Callable[[], Awaitable[None]]) -> None:
         self._rest = rest
         self._on_close = on_close
+        self._handed: dict[tuple[str, str], tuple[float, Json]] = {}
 
     async def get_user(self, identifier: str) -> Any:
         return PersistedUser(id=identifier, identifier=identifier, createdAt="1970-01-01T00:00:00Z")
@@ -33,9 +37,12 @@ class ConversationView(BaseDataLayer):  # type: ignore[misc]  # chainlit is not 
         return await self.get_user(user.identifier)
 
     async def list_threads(self, pagination: Any, filters: Any) -> Any:
-        page = await self._rest.threads(
-            _token(), limit=min(pagination.first, 100), search=filters.search, cursor=pagination.cursor
-        )
+        try:
+            page = await self._rest.threads(
+                _token(), limit=min(pagination.first, 100), search=filters.search, cursor=pagination.cursor
+            )
+        except RestProblem:
+            page = {}
         found = [_thread(item, filters.userId) for item in page.get("items") or []]
         more = page.get("next_cursor")
         start = found[0]["id"] if found else None
@@ -43,20 +50,38 @@ class ConversationView(BaseDataLayer):  # type: ignore[misc]  # chainlit is not 
 
     async def get_thread_author(self, thread_id: str) -> str:
         """The visitor, if the conversation is theirs; empty (which Chainlit answers with 404) if it is not."""
-        return identifier(_token()) if await self._items(thread_id) else ""
+        try:
+            return identifier(_token()) if await self._items(thread_id) else ""
+        except RestProblem:
+            return ""
 
     async def get_thread(self, thread_id: str) -> Json | None:
-        items = await self._items(thread_id)
+        """The conversation; when the home does not answer, a page that says so instead of one that never loads."""
+        token, now = _token(), asyncio.get_running_loop().time()
+        self._handed = {k: v for k, v in self._handed.items() if now - v[0] < _TWICE_S}
+        if handed := self._handed.pop((token, thread_id), None):
+            return handed[1]
+        try:
+            items = await self._items(thread_id)
+            steps, elements = await conversation(self._rest, token, thread_id, items)
+        except SignedOut:
+            return None
+        except RestProblem as problem:
+            said = {"type": "assistant_message", "name": NAME, "output": problem.sentence, "isError": True}
+            return self._thread(token, thread_id, [], [_step(f"{thread_id}-problem", thread_id, "") | said], [])
         if not items:
             return None
-        token = _token()
-        steps, elements = await conversation(self._rest, token, thread_id, items)
+        thread = self._thread(token, thread_id, items, steps, elements)
+        self._handed[token, thread_id] = (now, thread)
+        return thread
+
+    @staticmethod
+    def _thread(token: str, thread_id: str, items: list[Json], steps: list[Json], elements: list[Json]) -> Json:
         who = identifier(token)
-        title = next((str(i.get("text", ""))[:80] for i in items if i.get("role") == "user"), "Conversation")
         return {
             "id": thread_id,
-            "createdAt": str(items[0].get("at") or ""),
-            "name": title,
+            "createdAt": str(items[0].get("at") or "") if items else "",
+            "name": next((str(i.get("text", ""))[:80] for i in items if i.get("role") == "user"), "Conversation"),
             "userId": who,
             "userIdentifier": who,
             "tags": [],
@@ -72,9 +97,9 @@ class ConversationView(BaseDataLayer):  # type: ignore[misc]  # chainlit is not 
         try:
             return await self._rest.history(_token(), thread_id)
         except RestProblem as problem:
-            if problem.status in (0, 401, 429) or problem.status >= 500:
-                raise
-            return []
+            if problem.status == 404:
+                return []
+            raise
 
     async def close(self) -> None:
         await self._on_close()

@@ -89,6 +89,26 @@ async def open_homeguard(
     Raises:
         StartRefused: the folder is in use, a file in it is damaged or newer, or the port is taken.
     """
+    try:
+        async with _opened(settings, stop=stop, idle_exit_s=idle_exit_s, models=models, serve=serve) as running:
+            yield running
+    except BaseExceptionGroup as group:
+        # each task group on the way out wraps what went wrong once more
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        raise error from None
+
+
+@asynccontextmanager
+async def _opened(
+    settings: Settings,
+    *,
+    stop: asyncio.Event,
+    idle_exit_s: float | None,
+    models: Sequence[Model] | None,
+    serve: bool,
+) -> AsyncIterator[Running]:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         held = stack.enter_context(hold(settings.data_dir))

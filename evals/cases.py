@@ -42,12 +42,13 @@ async def run_case(case: Mapping[str, Any], raw_home: Any, perform_turn: Perform
             unit_system=home.unit_system, areas=home.areas, floors=home.floors,
         )  # fmt: skip
         why = ""
-    except Exception as error:  # noqa: BLE001  (a case that breaks the system is a failed case, not the end of the run)
+    except Exception as error:
         turn, why = TurnResult(answer=""), f"{type(error).__name__}: {error}"
     took = (time.perf_counter() - begun) * 1000
     changes, commands = known.outcome(case, home, turn)
     result: dict[str, Any] = {
-        "id": case["id"], "set": set_of(case), "kind": case.get("kind") or case.get("type") or "action", "passed": False, "why": why,
+        "id": case["id"], "set": set_of(case), "kind": case.get("kind") or case.get("type") or "action",
+        "passed": False, "why": why,
         "changes": changes, "commands": commands, "refused": [dict(r) for r in turn.refused], "asked": list(turn.asked),
         "answer": turn.answer, "duration_ms": round(took, 2),
     }  # fmt: skip

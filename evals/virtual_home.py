@@ -46,18 +46,23 @@ class VirtualHome:
         rows = [self._row(d) for d in self.devices.values()]
         return {
             "home": {
-                "id": "case", "name": "Home", "mode": self.mode, "arm_state": "disarmed", "unit_system": self.unit_system, "time_zone": self.time_zone,
+                "id": "case", "name": "Home", "mode": self.mode, "arm_state": "disarmed",
+                "unit_system": self.unit_system, "time_zone": self.time_zone,
             },
-            "total_devices": len(rows), "online_devices": len(rows), "all_secure": True, "insecure": [], "devices": rows, "active_mode": None, "next_cursor": None,
+            "total_devices": len(rows), "online_devices": len(rows), "all_secure": True, "insecure": [],
+            "devices": rows, "active_mode": None, "next_cursor": None,
             "areas": list(self.areas), "floors": list(self.floors),
         }  # fmt: skip
 
     def _row(self, d: Device) -> dict[str, Any]:
         state = self.states[d.id]
         return {
-            "device_id": d.id, "name": d.name, "aliases": list(d.aliases), "type": d.type, "area": d.area, "floor": d.floor,
-            "capabilities": list(d.capabilities), "commands": sorted(commands_of(d)), "state": dict(state), "levels": d.config.get("levels", {}),
-            "options": d.config.get("options", {}), "ranges": d.config.get("ranges", {}), "placement": d.config.get("placement", ""),
+            "device_id": d.id, "name": d.name, "aliases": list(d.aliases), "type": d.type, "area": d.area,
+            "floor": d.floor,
+            "capabilities": list(d.capabilities), "commands": sorted(commands_of(d)), "state": dict(state),
+            "levels": d.config.get("levels", {}),
+            "options": d.config.get("options", {}), "ranges": d.config.get("ranges", {}),
+            "placement": d.config.get("placement", ""),
             "online": True, "battery": state.get("battery_pct"), "last_event": None,
         }  # fmt: skip
 
@@ -87,7 +92,8 @@ class VirtualHome:
         self.states[device_id].update(result)
         self.sent.append({"device_id": device_id, "command": command, "parameters": parameters, "outcome": "confirmed"})
         return {
-            "command_id": f"k{len(self.sent)}", "device_id": device_id, "device": device.name, "command": command, "set": result,
+            "command_id": f"k{len(self.sent)}", "device_id": device_id, "device": device.name, "command": command,
+            "set": result,
             "outcome": "confirmed", "reason": "",
         }  # fmt: skip
 

@@ -4,12 +4,13 @@ T0 reads; T1 never asks; T2 asks unless the person's own words name exactly this
 card; T4 is never done for an agent, a client or an automation. What no row knows is T3.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, cast
 
-from homeguard.model import Effect
+from homeguard.mode import lowers
+from homeguard.model import ArmState, Effect
 
 #: HVAC set points that never ask, in Celsius: 60-80 F.
 COMFORT_C: Final = (15.5, 26.7)
@@ -93,18 +94,11 @@ def _comfortable(effect: Effect) -> bool:
     return isinstance(target, int | float) and COMFORT_C[0] <= target <= COMFORT_C[1]
 
 
-#: Armed states by how much they watch; a change to a smaller number lowers the guard.
-ARM_RANK: Final[Mapping[str, int]] = {
-    "disarmed": 0, "arming": 1, "armed_home": 2, "armed_night": 3, "armed_away": 4, "pending": 5, "triggered": 5,
-}  # fmt: skip
-
-
 def lowers_guard(effect: Effect) -> bool:
-    """The arm state would watch less than it does; an unknown state before counts as the highest."""
+    """The home would be guarded less than it is; an arm state that is not known counts as the highest."""
     if "arm_state" not in effect.set:
         return False
-    now = ARM_RANK.get(str(effect.before.get("arm_state", "triggered")), 5)
-    return ARM_RANK.get(str(effect.set["arm_state"]), 0) < now
+    return lowers(cast(ArmState, effect.before.get("arm_state", "triggered")), cast(ArmState, effect.set["arm_state"]))
 
 
 RULES: Final[tuple[Rule, ...]] = (

@@ -1,17 +1,12 @@
 """What a phrase refers to in a home: exact words of names, areas, floors and kinds -> devices. Pure, no I/O."""
 
-import re
-import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
+from homeguard.kinds import KINDS, Test, Words, name_words, plain_words, singular
 from homeguard.model import Device
 from homeguard.vocabulary import DEVICE_TYPES
-
-Test = Callable[[Device], bool]
-Words = tuple[str, ...]
 
 #: Types that a typo, or a singular word that fits several, must never reach by guessing.
 GUARDED_TYPES: Final = frozenset(
@@ -20,9 +15,11 @@ GUARDED_TYPES: Final = frozenset(
 )  # fmt: skip
 _ARTICLES: Final = frozenset(
     ("the", "a", "an", "my", "our", "your", "their", "his", "her", "of", "in", "inside", "at", "on", "by", "to", "for",
-     "from", "with", "that", "those", "these", "this", "some", "ones", "within", "near", "is", "are", "please", "single",
+     "from", "with", "that", "those", "these", "this", "some", "ones", "within", "near", "is", "are", "please",
+     "single",
      "into", "onto", "within", "also", "too", "both", "down",
-     "el", "la", "los", "las", "de", "del", "le", "les", "du", "des", "dans", "sur", "un", "une", "der", "die", "das", "il")
+     "el", "la", "los", "las", "de", "del", "le", "les", "du", "des", "dans", "sur", "un", "une", "der", "die", "das",
+     "il")
 )  # fmt: skip
 _ALL: Final = frozenset(("all", "every", "each", "everything", "whole", "entire", "any", "anything", "both"))
 _EVERYTHING: Final = frozenset(("everything", "device", "thing", "anything"))
@@ -36,106 +33,20 @@ _SPLIT_AWAY: Final = (
     ("apart", "from"), ("other", "than"), ("but", "not"), ("but", "for"), ("except", "for"), ("aside", "from"),
     ("with", "the", "exception", "of"), ("except",), ("excluding",), ("besides",), ("but",), ("without",), ("not",),
 )  # fmt: skip
-_NUMBERS: Final = {
-    "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8",
-    "nine": "9", "ten": "10", "first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th",
-}  # fmt: skip
+#: Kinds that a typo is never read as.
+_VAGUE: Final = frozenset(("song", "show", "track", "movie", "sound", "audio", "music", "people", "person"))
 _FLOORS: Final[Mapping[str, frozenset[str]]] = {
     "upstairs": frozenset(("upstairs", "2nd", "3rd", "1st", "upper", "top", "loft", "attic", "2", "3")),
     "downstairs": frozenset(("downstairs", "ground", "main", "basement", "lower", "0", "cellar")),
 }
 
 
-def _typed(*types: str) -> Test:
-    return lambda d: d.type in types
-
-
-def _placed(types: Sequence[str], *words: str) -> Test:
-    """Of a type, and of that kind where the device says which it is (`placement`), else by its name."""
-
-    def test(d: Device) -> bool:
-        if d.type not in types:
-            return False
-        placement = str(d.config.get("placement") or "").replace("_", " ")
-        if placement:
-            return any(w in placement.split() for w in words)
-        return any(w in name_words(d.name) for w in words) or d.type not in ("contact", "sensor")
-
-    return test
-
-
-def _has(*capabilities: str) -> Test:
-    return lambda d: any(c in d.capabilities for c in capabilities)
-
-
-def _or(*tests: Test) -> Test:
-    return lambda d: any(t(d) for t in tests)
-
-
-_COVER: Final = ("cover",)
-_SENSORS: Final = (
-    "sensor", "motion", "presence", "contact", "smoke", "heat", "co", "gas", "water_leak", "glass_break", "vibration",
-)  # fmt: skip
-_DOORS: Final = _or(
-    _typed("lock", "garage_door", "gate"), _placed(("contact",), "door", "garage", "opening"), _placed(_COVER, "door")
-)
-#: Words (singular) that name a kind of device -> which devices are of that kind.
-KINDS: Final[Mapping[Words, Test]] = {
-    ("light",): _typed("light"), ("lamp",): _typed("light"), ("lighting",): _typed("light"), ("bulb",): _typed("light"),
-    ("luz",): _typed("light"), ("luce",): _typed("light"), ("lampara",): _typed("light"), ("lumiere",): _typed("light"),
-    ("lampe",): _typed("light"), ("licht",): _typed("light"), ("serrure",): _typed("lock"), ("cerradura",): _typed("lock"),
-    ("lock",): _typed("lock"), ("deadbolt",): _typed("lock"), ("door",): _DOORS, ("door", "lock"): _typed("lock"),
-    ("window",): _placed(("contact", "cover"), "window"),
-    ("opening",): _placed(("contact",), "opening"), ("door", "sensor"): _placed(("contact",), "door", "garage"),
-    ("window", "sensor"): _placed(("contact",), "window"), ("contact", "sensor"): _typed("contact"),
-    ("blind",): _placed(_COVER, "blind", "shade"), ("curtain",): _placed(_COVER, "curtain"),
-    ("drape",): _placed(_COVER, "curtain"), ("shade",): _placed(_COVER, "shade", "blind"),
-    ("shutter",): _placed(_COVER, "shutter"), ("awning",): _placed(_COVER, "awning"), ("cover",): _typed("cover"),
-    ("garage",): _typed("garage_door"), ("garage", "door"): _typed("garage_door"), ("gate",): _typed("gate"),
-    ("thermostat",): _typed("thermostat"), ("hvac",): _typed("thermostat", "air_conditioner"),
-    ("heating",): _typed("thermostat", "heater"), ("heat",): _typed("thermostat", "heater"),
-    ("air", "conditioner"): _typed("air_conditioner"), ("air", "conditioning"): _typed("air_conditioner"),
-    ("ac",): _typed("air_conditioner"), ("aircon",): _typed("air_conditioner"), ("heater",): _typed("heater"),
-    ("climate",): _typed("thermostat", "air_conditioner"), ("radiator",): _typed("heater"),
-    ("water", "heater"): _typed("water_heater"), ("boiler",): _typed("water_heater"), ("fan",): _typed("fan"),
-    ("humidifier",): _typed("humidifier"), ("dehumidifier",): _typed("dehumidifier"),
-    ("air", "purifier"): _typed("air_purifier"), ("purifier",): _typed("air_purifier"),
-    ("diffuser",): _typed("diffuser"), ("aromatherapy",): _typed("diffuser"), ("switch",): _typed("switch"),
-    ("plug",): _typed("plug"), ("outlet",): _typed("plug"), ("socket",): _typed("plug"),
-    ("smart", "plug"): _typed("plug"), ("camera",): _typed("camera", "doorbell"), ("doorbell",): _typed("doorbell"),
-    ("motion", "sensor"): _has("motion"), ("motion", "detector"): _has("motion"), ("motion",): _has("motion"),
-    ("occupancy", "sensor"): _has("occupancy"), ("presence", "sensor"): _has("occupancy"),
-    ("smoke",): _has("smoke"), ("smoke", "detector"): _has("smoke"), ("smoke", "alarm"): _has("smoke"),
-    ("smoke", "sensor"): _has("smoke"), ("carbon", "monoxide"): _has("co"), ("co", "sensor"): _has("co"),
-    ("carbon", "monoxide", "sensor"): _has("co"), ("carbon", "monoxide", "detector"): _has("co"),
-    ("gas", "sensor"): _has("gas"), ("gas", "detector"): _has("gas"), ("leak",): _has("water_leak"),
-    ("leak", "sensor"): _has("water_leak"), ("water", "sensor"): _has("water_leak"),
-    ("water", "leak", "sensor"): _has("water_leak"), ("vibration", "sensor"): _has("vibration"),
-    ("glass", "break", "sensor"): _has("glass_break"), ("sensor",): _typed(*_SENSORS),
-    ("siren",): _typed("siren"), ("alarm",): _typed("alarm_panel"), ("alarm", "panel"): _typed("alarm_panel"),
-    ("alarm", "system"): _typed("alarm_panel"), ("security", "system"): _typed("alarm_panel"),
-    ("tv",): _placed(("media_player",), "tv", "television"),
-    ("television",): _placed(("media_player",), "tv", "television"),
-    ("speaker",): _placed(("media_player",), "speaker"), ("music",): _typed("media_player"),
-    ("stereo",): _typed("media_player"), ("media", "player"): _typed("media_player"),
-    ("sound",): _typed("media_player"), ("audio",): _typed("media_player"), ("movie",): _typed("media_player"),
-    ("show",): _typed("media_player"), ("song",): _typed("media_player"), ("track",): _typed("media_player"),
-    ("valve",): _typed("valve"), ("water", "valve"): _typed("valve"), ("water",): _typed("valve", "sprinkler"),
-    ("sprinkler",): _typed("sprinkler"), ("sprinkler", "system"): _typed("sprinkler"),
-    ("irrigation",): _typed("sprinkler", "valve"), ("vacuum",): _typed("vacuum"), ("robot",): _typed("vacuum"),
-    ("vacuum", "cleaner"): _typed("vacuum"), ("robot", "vacuum"): _typed("vacuum"), ("hoover",): _typed("vacuum"),
-    ("vacuum", "robot"): _typed("vacuum"), ("mower",): _typed("mower"), ("lawn", "mower"): _typed("mower"),
-    ("meter",): _typed("meter"), ("breaker",): _typed("breaker"), ("scene",): _typed("scene"),
-    ("script",): _typed("scene"), ("appliance",): _typed("appliance", "plug"), ("battery",): _has("battery"),
-    ("people",): lambda d: d.type == "presence" and d.config.get("placement") == "person",
-    ("person",): lambda d: d.type == "presence" and d.config.get("placement") == "person",
-}  # fmt: skip
 _LONGEST_KIND: Final = max(len(k) for k in KINDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Targets:
-    """What a phrase names. `devices` is in the order given to `resolve` and empty when `unmatched` or `ambiguous` is not.
+    """What a phrase names. `devices` keeps the order given to `resolve`; empty when `ambiguous` is not.
 
     `unmatched` are the words that name nothing here; `ambiguous` the devices that fit equally when one was meant;
     `suggestions` guarded devices that a typo may have meant (never acted on). `area` and `floor` are the ones that
@@ -155,35 +66,7 @@ class Targets:
     said: Words = ()
 
 
-def fold(text: str) -> str:
-    """Lower case without accents or apostrophes, `_` and `-` as blanks."""
-    plain = unicodedata.normalize("NFKD", text.lower()).encode("ascii", "ignore").decode()
-    plain = re.sub(r"'s?(?=\s|$|[.,?!])", "", plain.replace("_", " ").replace("`", "'"))
-    return re.sub(r"[^a-z0-9.%]+", " ", plain.replace("'", "")).strip()
-
-
-def singular(word: str) -> str:
-    if len(word) > 4 and word.endswith("ies") and word not in ("series", "movies"):
-        return word[:-3] + "y"
-    if len(word) > 4 and word.endswith(("ches", "shes", "xes", "sses")):
-        return word[:-2]
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "stairs")):
-        return word[:-1]
-    if len(word) == 3 and word.endswith("s") and word in ("tvs", "acs"):
-        return word[:-1]
-    return word
-
-
-def plain_words(text: str) -> list[str]:
-    """The words of a phrase: folded, numbers as digits, plurals kept."""
-    return [_NUMBERS.get(w, w) for w in (w.strip(".") for w in fold(text).split()) if w]
-
-
-@lru_cache(maxsize=8192)
-def name_words(name: str) -> Words:
-    """The words of a name, singular, without articles."""
-    words = tuple(singular(w) for w in plain_words(name))
-    return tuple(w for w in words if w not in ("the", "a", "an", "my")) or words
+_Span = tuple[int, Words]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +95,7 @@ def resolve(
 
     `able` prefers devices that can do what is wanted among those that fit; `implied` is the kind that the sentence
     means when the phrase holds only a place ("brightness in the hall": lights). `areas` and `floors` are further known
-    names without devices. Names of two areas or devices joined by "and" are both meant; "all ... except ..." leaves out.
+    names without devices. Names joined by "and" are all meant; "all ... except ..." leaves out.
     """
     words = plain_words(phrase) if isinstance(phrase, str) else list(phrase)
     scene = _Home(devices, areas, floors, near_area, able, implied, fuzzy)
@@ -280,6 +163,7 @@ class _Home:
         self.floors = {name_words(f): f for f in (*floors, *(d.floor for d in devices)) if f}
         self.near = name_words(near_area) if near_area else ()
         self.able, self.implied, self.fuzzy = able, implied, fuzzy
+        self._seen: tuple[Words, tuple[list[_Span], list[_Span], list[tuple[int, int, Test]]]] | None = None
 
     def union(self, words: list[str], exclude: bool = False) -> Targets:
         """The phrase as one name, or as several joined by "and"."""
@@ -331,7 +215,11 @@ class _Home:
         rooms, singulars, words = _cut(_ROOMS, singulars, words)
         here, singulars, words = _cut(_HERE, singulars, words)
         everything = any(w in _ALL for w in singulars) or rooms
-        content = [(s, w) for s, w in zip(singulars, words, strict=True) if s not in _ARTICLES and s not in _ALL]
+        content = [
+            (s, w)
+            for s, w in zip(singulars, words, strict=True)
+            if s not in _ARTICLES and w not in _ARTICLES and s not in _ALL
+        ]
         names = self._spans([s for s, _ in content])
         house = rooms
         kept: list[tuple[str, str]] = []
@@ -357,7 +245,11 @@ class _Home:
             if self.able is not None:
                 loose = [m for m in loose if self.able(m.device)]
             covering = [m for m in loose if m.kind or m.partial]
-        elif self.able is not None and not any(self.able(m.device) for m in covering) and not any(m.full for m in covering):
+        elif (
+            self.able is not None
+            and not any(self.able(m.device) for m in covering)
+            and not any(m.full for m in covering)
+        ):
             loose = [m for d in self.devices if (m := self._match(d, bag, loosely=True)) is not None and not m.left]
             covering = [m for m in loose if self.able(m.device)] or covering
         if not covering:
@@ -393,6 +285,21 @@ class _Home:
                     held.update(range(at, at + size))
         return held
 
+    def _places(self, bag: list[str]) -> tuple[list[_Span], list[_Span], list[tuple[int, int, Test]]]:
+        """Where the phrase names areas, floors and kinds."""
+        key = tuple(bag)
+        if self._seen is None or self._seen[0] != key:
+            at_area = [(at, f) for f in self.areas for at in range(len(bag)) if f and key[at : at + len(f)] == f]
+            at_floor = [(at, f) for f in self.floors for at in range(len(bag)) if f and key[at : at + len(f)] == f]
+            at_kind = [
+                (at, size, KINDS[key[at : at + size]])
+                for at in range(len(bag))
+                for size in range(1, min(_LONGEST_KIND, len(bag) - at) + 1)
+                if key[at : at + size] in KINDS
+            ]
+            self._seen = key, (at_area, at_floor, at_kind)
+        return self._seen[1]
+
     def _match(self, device: Device, bag: list[str], loosely: bool = False) -> _Match | None:
         forms = [name_words(n) for n in (device.name, *device.aliases)]
         explained = [False] * len(bag)
@@ -403,13 +310,13 @@ class _Home:
                     full = max(full, len(form))
                     explained[at : at + len(form)] = [True] * len(form)
         in_area = False
-        for place, known in ((device.area, self.areas), (device.floor, self.floors)):
+        areas, floors, kinds = self._places(bag)
+        for place, spans in ((device.area, areas), (device.floor, floors)):
             own = name_words(place) if place else ()
-            for form in known:
-                for at in range(len(bag) - len(form) + 1):
-                    if form and tuple(bag[at : at + len(form)]) == form and (form == own or (full and not place)):
-                        explained[at : at + len(form)] = [True] * len(form)
-                        in_area = in_area or form == own
+            for at, form in spans:
+                if form == own or (full and not place):
+                    explained[at : at + len(form)] = [True] * len(form)
+                    in_area = in_area or form == own
         floor_words = set(name_words(device.floor))
         for at, word in enumerate(bag):
             if word in _FLOORS and not explained[at] and floor_words & (_FLOORS[word] - _lowest(word, self.floors)):
@@ -417,25 +324,23 @@ class _Home:
             if word == "floor" and at and explained[at - 1] and bag[at - 1] in floor_words:
                 explained[at] = True
         of_kind = False
-        for at in range(len(bag)):
-            for size in range(1, min(_LONGEST_KIND, len(bag) - at) + 1):
-                test = KINDS.get(tuple(bag[at : at + size]))
-                if test is not None and test(device):
-                    explained[at : at + size] = [True] * size
-                    of_kind = True
+        for at, size, test in kinds:
+            if test(device):
+                explained[at : at + size] = [True] * size
+                of_kind = True
         partial = 0
         own_words = {w for form in forms for w in form}
         for at, word in enumerate(bag):
             if not explained[at] and word in own_words:
                 explained[at] = True
                 partial += 1
-        if not (full or in_area or of_kind or partial):
-            return None
         if loosely:
             place_words = set(name_words(device.area)) if device.area else set()
             for at, word in enumerate(bag):
                 if not explained[at] and word in place_words:
-                    explained[at] = True
+                    explained[at] = in_area = True
+        if not (full or in_area or of_kind or partial):
+            return None
         extra = min((len(set(form) - set(bag)) for form in forms), default=0)
         left = tuple(w for w, ok in zip(bag, explained, strict=True) if not ok)
         return _Match(device, full, in_area, of_kind, partial, extra, left)
@@ -453,7 +358,7 @@ class _Home:
             found = [m for m in found if self.implied(m.device)]
             if not found:
                 return Targets(area=area, unmatched=(), said=said)
-        exact = [m for m in found if m.full and m.full + (0 if not m.area else 0) >= max(x.full for x in found)]
+        exact = [m for m in found if m.full and m.full >= max(x.full for x in found)]
         surface = tuple(w for _, w in kept)
         named_exactly = any(tuple(plain_words(n)) == surface for m in exact for n in (m.device.name, *m.device.aliases))
         if exact and (not plural or named_exactly) and not everything:
@@ -510,7 +415,7 @@ class _Home:
     def _mend(self, words: list[str]) -> list[str]:
         """The words with small typos of known words put right: one slip, two in words of eight letters and more."""
         known = {w for d in self.devices for n in (d.name, *d.aliases, d.area, d.floor) if n for w in name_words(n)}
-        known |= {w for kind in KINDS for w in kind} | {t for t in DEVICE_TYPES if "_" not in t}
+        known |= {w for kind in KINDS for w in kind if w not in _VAGUE} | {t for t in DEVICE_TYPES if "_" not in t}
         mended = []
         for word in words:
             base = singular(word)

@@ -1,5 +1,6 @@
 """What was measured: one number at a time, windows over a span, and what the energy readings say."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,7 +8,7 @@ from typing import ClassVar, Final
 
 from homeguard.clock import iso
 from homeguard.errors import InvalidInput
-from homeguard.model import Device, Event, Home
+from homeguard.model import Device, Event, Home, Reading
 from homeguard.units import temperature_text, unit_of, value_text
 from homeguard.vocabulary import MEASUREMENTS
 from pipeline.detectors.energy import (
@@ -20,7 +21,7 @@ from pipeline.detectors.energy import (
     use_from_windows,
 )
 from tools.context import ToolContext, check_identity, the_device, the_home, the_past
-from tools.energy import MIN_DAYS, Metered, Recommendation, Thermostat, recommend, use_shares
+from tools.energy import MIN_DAYS, Metered, Recommendation, Thermostat, habits, recommend, use_shares
 from tools.shapes import SHAPE
 from tools.text import bounded, clean, moment, zone_of
 
@@ -222,24 +223,27 @@ async def get_energy_insights(context: ToolContext, *, period_days: int = 30, us
     metrics = await context.readings.metrics(home.id)
     metered = await _metered(context, devices, metrics, start, end)
     thermostats = await _thermostats(context, devices, metrics, start, end)
-    lived = presence(await _motions(context, start, end), start=start, end=end, zone=zone)
-    advice = recommend(
-        presence=lived,
-        thermostats=thermostats,
-        metered=metered,
-        start=start,
-        end=end,
-        zone=zone,
-        units=home.unit_system,
-    )
+    motions = await _motions(context, start, end)
+
+    def think() -> tuple[Presence | None, list[Recommendation], list[ThermostatLine]]:
+        lived = presence(motions, start=start, end=end, zone=zone)
+        advice = recommend(
+            empty=habits(motions, start=start, end=end, zone=zone),
+            thermostats=thermostats,
+            metered=metered,
+            start=start,
+            end=end,
+            zone=zone,
+            units=home.unit_system,
+        )
+        held = [(t.device, set_point(t.device.id, t.targets, lived, start=start, end=end)) for t in thermostats]
+        return lived, advice, [_thermostat_line(device, point, home) for device, point in held if point is not None]
+
+    # a month of readings is a second of arithmetic: not on the loop that carries alarms
+    lived, advice, points = await asyncio.to_thread(think)
     share = use_shares(metered)
     lines = [_use_line(m, share) for m in metered]
     hourly = [hourly_kwh(m.hourly, zone) for m in metered if m.hourly]
-    points = [
-        _thermostat_line(t.device, p, home)
-        for t in thermostats
-        if (p := set_point(t.device.id, t.targets, lived, start=start, end=end)) is not None
-    ]
     return EnergyInsights(
         period_days=days,
         start=iso(start),
@@ -292,10 +296,14 @@ async def _thermostats(
         targets = await context.readings.raw(context.home_id, device_id, metric, start=start, end=end)
         state = await context.live.get(context.home_id, device_id)
         mode = str(state.attributes.get("hvac_mode", "")) if state is not None else ""
-        found.append(
-            Thermostat(device=device, targets=[*([before] if before is not None else []), *targets], hvac_mode=mode)
-        )
+        held = _changes([*([before] if before is not None else []), *targets])
+        found.append(Thermostat(device=device, targets=held, hvac_mode=mode))
     return found
+
+
+def _changes(targets: Sequence[Reading]) -> list[Reading]:
+    """A set point holds until the next one, so a repetition says nothing: a month of reports is a few changes."""
+    return [r for i, r in enumerate(targets) if i == 0 or r.value != targets[i - 1].value]
 
 
 async def _motions(context: ToolContext, start: datetime, end: datetime) -> list[Event]:

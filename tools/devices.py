@@ -7,18 +7,26 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, cast
 
 from homeguard.clock import iso
-from homeguard.commands import attributes_of, commands_of
+from homeguard.commands import commands_of
 from homeguard.errors import InvalidInput
+from homeguard.ids import derived_id
 from homeguard.mode import MODES, arm_state_of
-from homeguard.model import Device, Effect, Home, HomeMode, Json, LiveState, UnitSystem, Value
-from homeguard.units import celsius_to_fahrenheit, unit_of, value_text
-from homeguard.vocabulary import Slot
+from homeguard.model import Device, Effect, Home, HomeMode, Json, Principal, UnitSystem
 from pipeline.command.words import DeviceRequest
 from tools.answers import CommandAnswer, answer_of
 from tools.context import ToolContext, check_identity, the_device, the_home
+from tools.device_lines import (
+    AttributeLine,
+    CommandLine,
+    DeviceLine,
+    LastEvent,
+    attribute_lines,
+    command_line,
+    device_line,
+)
 from tools.security import trouble
 from tools.shapes import SHAPE
-from tools.text import bounded, clean, clean_json, clean_object, one_of
+from tools.text import bounded, clean, clean_object, one_of
 
 MAX_SUMMARY: Final = 500
 MAX_COMMANDS: Final = 100
@@ -49,41 +57,6 @@ class Insecure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LastEvent:
-    __pydantic_config__: ClassVar = SHAPE
-    event_type: str
-    at: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceLine:
-    __pydantic_config__: ClassVar = SHAPE
-    device_id: str
-    name: str
-    aliases: tuple[str, ...]
-    type: str
-    area: str
-    floor: str
-    capabilities: tuple[str, ...]
-    commands: tuple[str, ...]
-    """What control_device takes for it; get_device_state tells their parameters"""
-    state: Mapping[str, Value]
-    """Last known attributes; the unit is in the name: _c Celsius, _pct percent, _w watt, _kwh kilowatt-hours"""
-    levels: Mapping[str, Any]
-    """Further settable numbers: {name: {min, max, unit}}"""
-    options: Mapping[str, Any]
-    """Further settable choices: {name: [values]}"""
-    ranges: Mapping[str, Any]
-    """Narrower bounds of this very device: {attribute: [low, high]}"""
-    placement: str
-    """For sensors of an opening: door, window, garage or gate"""
-    online: bool
-    battery: float | None
-    """Percent, null when it has none or never said"""
-    last_event: LastEvent | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HomeSummary:
     __pydantic_config__: ClassVar = SHAPE
     home: HomeFacts
@@ -98,38 +71,6 @@ class HomeSummary:
     active_mode: str
     next_cursor: str | None
     """Pass as cursor for the next page; null: these were the last"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttributeLine:
-    __pydantic_config__: ClassVar = SHAPE
-    name: str
-    value: Value
-    unit: str
-    text: str
-    """As people of this home read it"""
-    changed_at: str | None
-    """When it took this value (UTC)"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParameterLine:
-    __pydantic_config__: ClassVar = SHAPE
-    name: str
-    kind: str
-    """bool, number, choice or text"""
-    low: float | None
-    """Temperatures in the home's own unit"""
-    high: float | None
-    choices: tuple[str, ...]
-    optional: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandLine:
-    __pydantic_config__: ClassVar = SHAPE
-    command: str
-    parameters: tuple[ParameterLine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +116,7 @@ async def get_home_summary(
         online_devices=sum(1 for d in devices if (s := states.get(d.id)) is not None and s.available),
         all_secure=not insecure,
         insecure=insecure[:MAX_SUMMARY],
-        devices=tuple(_line(d, states.get(d.id), last.get(d.id)) for d in page),
+        devices=tuple(device_line(d, states.get(d.id), last.get(d.id)) for d in page),
         active_mode=home.mode,
         next_cursor=_cursor(page[-1]) if len(rest) > limit else None,
     )
@@ -193,9 +134,9 @@ async def get_device_state(context: ToolContext, *, device_id: str) -> DeviceSta
     last = await _last_events(context, [device])
     hardware = device.hardware
     return DeviceState(
-        device=_line(device, state, last.get(device.id)),
-        attributes=_attributes(state, home),
-        commands=tuple(_command_line(device, name, home.unit_system) for name in sorted(commands_of(device))),
+        device=device_line(device, state, last.get(device.id)),
+        attributes=attribute_lines(state, home),
+        commands=tuple(command_line(device, name, home.unit_system) for name in sorted(commands_of(device))),
         last_seen_at=iso(state.last_seen_at) if state is not None and state.last_seen_at is not None else None,
         vendor=clean(hardware.vendor) if hardware is not None else "",
         model=clean(hardware.model) if hardware is not None else "",
@@ -217,11 +158,25 @@ async def control_devices(
     for device_id in dict.fromkeys(device_ids):
         await the_device(context, device_id)
     requests = [
-        DeviceRequest(device_id=device_id, command=clean(command, 64), parameters=dict(parameters))
+        DeviceRequest(
+            device_id=device_id,
+            command=clean(command, 64),
+            parameters=dict(parameters),
+            command_id=_once(context.principal, device_id, command),
+        )
         for device_id in dict.fromkeys(device_ids)
     ]
     results = await context.commands.perform(context.principal, requests)
     return [answer_of(result, context.base_url) for result in results]
+
+
+def _once(principal: Principal, device_id: str, command: str) -> str:
+    """An agent's call has a cause of its own, so that a step that is run again after a crash acts once."""
+    return (
+        derived_id("call", principal.cause, device_id, command)
+        if principal.caller == "agent" and principal.cause
+        else ""
+    )
 
 
 async def set_home_mode(
@@ -269,86 +224,6 @@ def _facts(home: Home) -> HomeFacts:
         unit_system=home.unit_system,
         time_zone=home.time_zone,
     )
-
-
-def _line(device: Device, state: LiveState | None, last: LastEvent | None) -> DeviceLine:
-    attributes = state.attributes if state is not None else {}
-    battery = attributes.get("battery_pct")
-    return DeviceLine(
-        device_id=device.id,
-        name=clean(device.name),
-        aliases=tuple(clean(a, 80) for a in device.aliases[:20]),
-        type=device.type,
-        area=clean(device.area, 80),
-        floor=clean(device.floor, 80),
-        capabilities=device.capabilities[:40],
-        commands=tuple(sorted(commands_of(device))),
-        state={clean(k, 64): _value(v) for k, v in list(attributes.items())[:60]},
-        levels=_config(device, "levels"),
-        options=_config(device, "options"),
-        ranges=_config(device, "ranges"),
-        placement=clean(device.config.get("placement") or "", 40),
-        online=state is not None and state.available,
-        battery=float(battery) if isinstance(battery, int | float) and not isinstance(battery, bool) else None,
-        last_event=last,
-    )
-
-
-def _config(device: Device, key: str) -> Mapping[str, Json]:
-    cleaned = clean_json(device.config.get(key))
-    return cleaned if isinstance(cleaned, Mapping) else {}
-
-
-def _value(value: Value) -> Value:
-    return clean(value) if isinstance(value, str) else value
-
-
-def _attributes(state: LiveState | None, home: Home) -> tuple[AttributeLine, ...]:
-    if state is None:
-        return ()
-    lines = []
-    for name, value in sorted(state.attributes.items())[:100]:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        changed = state.changed_at.get(name)
-        lines.append(
-            AttributeLine(
-                name=clean(name, 64),
-                value=_value(value),
-                unit=unit_of(name) if number else "",
-                text=value_text(name, float(value), home.unit_system) if number else clean(value),
-                changed_at=iso(changed) if changed is not None else None,
-            )
-        )
-    return tuple(lines)
-
-
-def _command_line(device: Device, name: str, units: UnitSystem) -> CommandLine:
-    _, spec = commands_of(device)[name]
-    slots = attributes_of(device)
-    lines = []
-    for parameter, slot in spec.parameters.items():
-        bounds = slots.get(parameter, slot) if slot.kind == "number" else slot
-        if name == "set_temperature" and parameter == "value":
-            bounds = _as_said(slots.get("target_c", slot), units)
-        lines.append(
-            ParameterLine(
-                name=parameter,
-                kind=slot.kind,
-                low=bounds.low,
-                high=bounds.high,
-                choices=slot.choices,
-                optional=slot.optional,
-            )
-        )
-    return CommandLine(command=name, parameters=tuple(lines))
-
-
-def _as_said(slot: Slot, units: UnitSystem) -> Slot:
-    """Bounds in Celsius as a bare number of this home means them."""
-    if units != "us" or slot.low is None or slot.high is None:
-        return slot
-    low, high = celsius_to_fahrenheit(slot.low), celsius_to_fahrenheit(slot.high)
-    return replace(slot, low=round(low, 1), high=round(high, 1))
 
 
 async def _last_events(context: ToolContext, devices: Sequence[Device]) -> dict[str, LastEvent]:

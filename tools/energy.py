@@ -1,14 +1,14 @@
 """What stored readings say about energy, and what to do about it: every number from the data, with its basis. Pure."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import ClassVar, Final
 
-from homeguard.model import Device, Reading, UnitSystem, Window
+from homeguard.model import Device, Event, Reading, UnitSystem, Window
 from homeguard.units import temperature_text
-from pipeline.detectors.energy import Presence, Use, shares
+from pipeline.detectors.energy import Presence, Use, presence, shares
 from tools.shapes import SHAPE
 from tools.text import clean
 
@@ -17,12 +17,16 @@ MIN_DAYS: Final = 7
 #: An hour of the day counts as empty when motion was seen in it on at most this share of the days.
 _EMPTY_SHARE: Final = 0.1
 _MIN_EMPTY_HOURS: Final = 3
+_EVERY_DAY: Final = frozenset(range(7))
+_WEEKDAYS: Final = frozenset(range(5))
 _NIGHT: Final = frozenset((22, 23, 0, 1, 2, 3, 4, 5))
 #: How far a set point is moved while nobody is there, in kelvin: 8 °F by day, 4 °F by night.
 _DAY_SETBACK_K: Final = 8 / 1.8
 _NIGHT_SETBACK_K: Final = 4 / 1.8
 #: US Department of Energy, "Programmable Thermostats": about 1 % for each degree F of setback held 8 hours a day.
 _PCT_PER_F_8H: Final = 1.0
+#: A smaller change than this is not worth a word, in kelvin.
+_WORTH_K: Final = 1.0
 #: What an idle plug or lamp may draw before it is worth a word.
 _IDLE_W: Final = 5.0
 _CAN_BE_OFF: Final = frozenset(("light", "plug", "switch", "media_player", "fan", "heater", "appliance"))
@@ -63,45 +67,88 @@ class Metered:
     hourly: Sequence[Window]
 
 
-def empty_runs(presence: Presence) -> list[tuple[int, ...]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habit:
+    """Local hours in a row that are empty as a rule, on these days (0 is Monday), and the presence that says so."""
+
+    hours: tuple[int, ...]
+    days: frozenset[int]
+    presence: Presence
+
+    @property
+    def is_night(self) -> bool:
+        return self.hours[0] in _NIGHT
+
+    @property
+    def words(self) -> str:
+        span = f"from {self.hours[0]:02d}:00 to {(self.hours[-1] + 1) % 24:02d}:00"
+        return span if self.days == _EVERY_DAY else f"{span} on weekdays"
+
+    def holds(self, local: datetime) -> bool:
+        return local.hour in self.hours and local.weekday() in self.days
+
+
+def habits(events: Sequence[Event], *, start: datetime, end: datetime, zone: tzinfo) -> list[Habit]:
+    """When the home is empty by day (on weekdays, where that is longer than on all days) and quiet by night.
+
+    Empty without a week of days with motion.
+    """
+    always = presence(events, start=start, end=end, zone=zone)
+    if always is None or always.days < MIN_DAYS:
+        return []
+    every = [Habit(hours=run, days=_EVERY_DAY, presence=always) for run in empty_runs(always)]
+    working = presence(
+        [e for e in events if e.at.astimezone(zone).weekday() in _WEEKDAYS], start=start, end=end, zone=zone
+    )
+    week = [Habit(hours=run, days=_WEEKDAYS, presence=working) for run in empty_runs(working)] if working else []
+    by_day, by_workday = ([h for h in found if not h.is_night] for found in (every, week))
+    longer = by_workday if sum(len(h.hours) for h in by_workday) > sum(len(h.hours) for h in by_day) else by_day
+    return [*longer, *(h for h in every if h.is_night)]
+
+
+def empty_runs(lived: Presence) -> list[tuple[int, ...]]:
     """Runs of at least three local hours in a row that are empty, day and night apart; a night may pass midnight."""
     runs: list[tuple[int, ...]] = []
     order = [*range(6, 22), 22, 23, 0, 1, 2, 3, 4, 5]
     run: list[int] = []
     for i, hour in enumerate(order):
         starts_other_part = i > 0 and (hour in _NIGHT) != (order[i - 1] in _NIGHT)
-        if run and (starts_other_part or presence.share_by_hour[hour] > _EMPTY_SHARE):
+        if run and (starts_other_part or lived.share_by_hour[hour] > _EMPTY_SHARE):
             runs.append(tuple(run))
             run = []
-        if presence.share_by_hour[hour] <= _EMPTY_SHARE:
+        if lived.share_by_hour[hour] <= _EMPTY_SHARE:
             run.append(hour)
     runs.append(tuple(run))
     return [r for r in runs if len(r) >= _MIN_EMPTY_HOURS]
 
 
 def mean_target(
-    targets: Sequence[Reading], hours: Sequence[int], *, start: datetime, end: datetime, zone: tzinfo
+    targets: Sequence[Reading],
+    counts: Callable[[datetime], bool],
+    *,
+    start: datetime,
+    end: datetime,
+    zone: tzinfo,
 ) -> float | None:
-    """The time-weighted mean set point (Celsius) within these local hours of the day; None when none is known there."""
+    """The time-weighted mean set point (Celsius) over the local hours that count; None when none is known there."""
     points = sorted((r.at, r.value) for r in targets if r.at < end and math.isfinite(r.value))
-    wanted, weighted, total = frozenset(hours), 0.0, 0.0
+    weighted = total = 0.0
     for i, (at, value) in enumerate(points):
         at, until = max(at, start), points[i + 1][0] if i + 1 < len(points) else end
         while at < until:
             local = at.astimezone(zone)
-            next_hour = at + timedelta(hours=1) - timedelta(
-                minutes=local.minute, seconds=local.second, microseconds=local.microsecond
-            )  # fmt: skip
-            step = (min(next_hour, until) - at).total_seconds()
-            if local.hour in wanted:
+            into_hour = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+            next_at = min(at + timedelta(hours=1) - into_hour, until)
+            if counts(local):
+                step = (next_at - at).total_seconds()
                 weighted, total = weighted + value * step, total + step
-            at = min(next_hour, until)
+            at = next_at
     return weighted / total if total > 0 else None
 
 
 def recommend(
     *,
-    presence: Presence | None,
+    empty: Sequence[Habit],
     thermostats: Sequence[Thermostat],
     metered: Sequence[Metered],
     start: datetime,
@@ -109,78 +156,66 @@ def recommend(
     zone: tzinfo,
     units: UnitSystem,
 ) -> list[Recommendation]:
-    """What the data supports, largest saving first; nothing without a week of presence."""
-    if presence is None or presence.days < MIN_DAYS:
-        return []
-    runs = empty_runs(presence)
-    found = [r for t in thermostats for run in runs if (r := _setback(t, run, presence, start, end, zone, units))]
-    found += [r for m in metered if (r := _idle(m, presence, runs, zone))]
+    """What the data supports, largest saving first; nothing without habits."""
+    found = [r for t in thermostats for habit in empty if (r := _setback(t, habit, start, end, zone, units))]
+    found += [r for m in metered if (r := _idle(m, empty, zone))]
     return sorted(found, key=lambda r: (-(r.saving_pct or 0.0), -(r.saving_kwh or 0.0), r.device_id))
 
 
 def _setback(
-    thermostat: Thermostat,
-    run: tuple[int, ...],
-    presence: Presence,
-    start: datetime,
-    end: datetime,
-    zone: tzinfo,
-    units: UnitSystem,
+    thermostat: Thermostat, habit: Habit, start: datetime, end: datetime, zone: tzinfo, units: UnitSystem
 ) -> Recommendation | None:
-    held = mean_target(thermostat.targets, run, start=start, end=end, zone=zone)
-    others = mean_target(thermostat.targets, [h for h in range(24) if h not in run], start=start, end=end, zone=zone)
+    held = mean_target(thermostat.targets, habit.holds, start=start, end=end, zone=zone)
+    others = mean_target(thermostat.targets, lambda at: not habit.holds(at), start=start, end=end, zone=zone)
     if held is None or others is None:
         return None
-    is_night = run[0] in _NIGHT
-    wanted = _NIGHT_SETBACK_K if is_night else _DAY_SETBACK_K
     cooling = thermostat.hvac_mode == "cool"
     already = (held - others) if cooling else (others - held)
-    further = wanted - max(already, 0.0)
-    if further < 1.0:
+    further = (_NIGHT_SETBACK_K if habit.is_night else _DAY_SETBACK_K) - max(already, 0.0)
+    if further < _WORTH_K:
         return None
     proposed = held + further if cooling else held - further
-    saving = _PCT_PER_F_8H * further * 1.8 * len(run) / 8
-    noticed = max(presence.share_by_hour[h] for h in run)
-    span = f"{run[0]:02d}:00 to {(run[-1] + 1) % 24:02d}:00"
-    name = clean(thermostat.device.name)
+    part_of_week = len(habit.days) / 7
+    noticed = max(habit.presence.share_by_hour[h] for h in habit.hours)
+    name, days = clean(thermostat.device.name), "days" if habit.days == _EVERY_DAY else "weekdays"
     return Recommendation(
-        kind="setback_night" if is_night else "setback_away",
+        kind="setback_night" if habit.is_night else "setback_away",
         device_id=thermostat.device.id,
         title=(
-            f"Set {name} to {temperature_text(proposed, units)} from {span}, "
-            f"when {'the home sleeps' if is_night else 'nobody is there'}"
+            f"Set {name} to {temperature_text(proposed, units)} {habit.words}, "
+            f"when {'the home sleeps' if habit.is_night else 'nobody is there'}"
         ),
         evidence=(
-            f"on {presence.days} days with motion, at most {noticed:.0%} had any from {span}; "
-            f"the set point there was {temperature_text(held, units)} on average, "
-            f"{temperature_text(others, units)} in the other hours"
+            f"of {habit.presence.days} {days} with motion, at most {noticed:.0%} had any in one of these hours; "
+            f"the set point then was {temperature_text(held, units)} on average, "
+            f"{temperature_text(others, units)} otherwise"
         ),
         basis=(
-            f"US Department of Energy rule of thumb: about 1 % for each degree F of setback held 8 hours a day; here "
-            f"{further * 1.8:.1f} °F for {len(run)} hours"
+            "US Department of Energy rule of thumb: about 1 % for each degree F of setback held 8 hours a day; here "
+            f"{further * 1.8:.1f} °F for {len(habit.hours)} hours on {len(habit.days)} days a week"
         ),
         saving_kwh=None,
-        saving_pct=round(saving, 1),
+        saving_pct=round(_PCT_PER_F_8H * further * 1.8 * len(habit.hours) / 8 * part_of_week, 1),
     )
 
 
-def _idle(metered: Metered, presence: Presence, runs: Sequence[tuple[int, ...]], zone: tzinfo) -> Recommendation | None:
+def _idle(metered: Metered, empty: Sequence[Habit], zone: tzinfo) -> Recommendation | None:
     """What a device that could be off used in hours that are empty by habit."""
-    hours = {h for run in runs for h in run}
-    empty = [w for w in metered.hourly if w.start.astimezone(zone).hour in hours]
-    if metered.device.type not in _CAN_BE_OFF or not empty:
+    if metered.device.type not in _CAN_BE_OFF:
         return None
-    kwh = math.fsum(w.average for w in empty) / 1000
-    if kwh * 1000 / len(empty) < _IDLE_W:
+    hours = [w for w in metered.hourly if any(h.holds(w.start.astimezone(zone)) for h in empty)]
+    if not hours:
         return None
-    name = clean(metered.device.name)
+    kwh = math.fsum(w.average for w in hours) / 1000
+    if kwh * 1000 / len(hours) < _IDLE_W:
+        return None
     return Recommendation(
         kind="switch_off_when_empty",
         device_id=metered.device.id,
-        title=f"Switch {name} off when nobody is around",
+        title=f"Switch {clean(metered.device.name)} off {', '.join(h.words for h in empty)}",
         evidence=(
-            f"it drew {kwh * 1000 / len(empty):.0f} W on average in {len(empty)} measured hours that are usually empty "
-            f"({presence.days} days with motion were looked at)"
+            f"it drew {kwh * 1000 / len(hours):.0f} W on average in {len(hours)} measured hours "
+            "that are empty as a rule"
         ),
         basis="its measured use in those hours, all of it saved",
         saving_kwh=round(kwh, 2),

@@ -29,17 +29,16 @@
       super(...args)
       this.addEventListener("close", (event) => { if (event.code === 4401) toLogin(); else stillSignedIn() })
     }
+  }
 
-    // While a page loads, the chat may open its socket before it knows which conversation the address names;
-    // it would then wait for that conversation for ever. The first packet says it.
-    send(data) {
-      const named = location.pathname.startsWith(THREAD) ? location.pathname.slice(THREAD.length) : ""
-      if (named && typeof data === "string" && data.startsWith("40{")) {
-        const first = JSON.parse(data.slice(2))
-        if (!first.threadId) data = "40" + JSON.stringify({ ...first, threadId: decodeURIComponent(named) })
-      }
-      super.send(data)
-    }
+  // While a page loads, the chat connects twice, the second time to the conversation that the address names; each
+  // time it first asks for a cookie that only matters behind several servers. Answered here and in order, the
+  // second connection is the one that stays.
+  const ask = window.fetch.bind(window)
+  window.fetch = (input, options) => {
+    const address = String(input && input.url ? input.url : input)
+    if (!address.endsWith("/chat/set-session-cookie")) return ask(input, options)
+    return Promise.resolve(new Response("{}", { headers: { "content-type": "application/json" } }))
   }
 
   const line = () => {

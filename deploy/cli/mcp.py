@@ -34,15 +34,20 @@ def run(options: argparse.Namespace) -> int:
     if options.server in ("install", "config"):
         return _configure(options)
     settings = load({"data_dir": options.data_dir})
-    instance = find(settings.data_dir)
-    if instance is None:
-        process = start(settings.data_dir, idle_exit_s=IDLE_EXIT_S)
-        instance = wait_for(settings.data_dir, process)
+
+    def address() -> str:
+        """Of the instance that runs, or of one that is started now and ends when no client is left."""
+        known = find(settings.data_dir)
+        if known is None:
+            known = wait_for(settings.data_dir, start(settings.data_dir, idle_exit_s=IDLE_EXIT_S))
+        return known.url
+
+    url = address()
     tokens = Tokens(local_key(settings.data_dir), SystemClock())
     email = options.email or DEFAULT_PERSON
     from mcp_servers.proxy import run_stdio
 
-    asyncio.run(run_stdio(instance.url, lambda: tokens.operator(email, "mcp"), [options.server]))
+    asyncio.run(run_stdio(url, lambda: tokens.operator(email, "mcp"), [options.server], revive=address))
     return 0
 
 

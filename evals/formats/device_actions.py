@@ -10,15 +10,22 @@ from homeguard.model import Device
 _TYPES: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "light": ("light", "", ("on_off",)), "light-dimmable": ("light", "", ("on_off", "brightness")),
     "hvac": ("thermostat", "", ("on_off", "thermostat")), "heat-pump": ("heater", "", ("on_off",)),
-    "exhaust-fan": ("fan", "", ("on_off",)), "fan-oscilating": ("fan", "", ("on_off",)), "garage-door": ("garage_door", "", ("position",)),
-    "smart-plug": ("plug", "", ("on_off",)), "switch": ("switch", "", ("on_off",)), "smart-blinds": ("cover", "blind", ("position",)),
-    "smart-lock": ("lock", "", ("lock",)), "smart-speaker": ("media_player", "speaker", ("media",)), "smart-tv": ("media_player", "tv", ("media",)),
-    "smart-sprinkler": ("sprinkler", "", ("on_off",)), "vacuum": ("vacuum", "", ("vacuum",)), "water-valve": ("valve", "", ("position",)),
+    "exhaust-fan": ("fan", "", ("on_off",)), "fan-oscilating": ("fan", "", ("on_off",)),
+    "garage-door": ("garage_door", "", ("position",)),
+    "smart-plug": ("plug", "", ("on_off",)), "switch": ("switch", "", ("on_off",)),
+    "smart-blinds": ("cover", "blind", ("position",)),
+    "smart-lock": ("lock", "", ("lock",)), "smart-speaker": ("media_player", "speaker", ("media",)),
+    "smart-tv": ("media_player", "tv", ("media",)),
+    "smart-sprinkler": ("sprinkler", "", ("on_off",)), "vacuum": ("vacuum", "", ("vacuum",)),
+    "water-valve": ("valve", "", ("position",)),
 }  # fmt: skip
 _ACTIONS: Final[Mapping[str, str]] = {
-    "turn_on": "Turn on", "turn_off": "Turn off", "set_brightness": "Set brightness", "set_temperature": "Set temperature",
-    "set_hvac_mode": "Set mode", "open": "Open", "close": "Close", "lock": "Lock", "unlock": "Unlock", "play": "Unpause", "pause": "Pause",
-    "stop": "Pause", "next": "Next track", "previous": "Previous track", "set_volume": "Set volume", "set_position": "Set position",
+    "turn_on": "Turn on", "turn_off": "Turn off", "set_brightness": "Set brightness",
+    "set_temperature": "Set temperature",
+    "set_hvac_mode": "Set mode", "open": "Open", "close": "Close", "lock": "Lock", "unlock": "Unlock",
+    "play": "Unpause", "pause": "Pause",
+    "stop": "Pause", "next": "Next track", "previous": "Previous track", "set_volume": "Set volume",
+    "set_position": "Set position",
     "start": "Start", "return_to_base": "Return to base", "mute": "Set volume",
 }  # fmt: skip
 

@@ -4,22 +4,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from evals.formats.turn import CaseHome, TurnResult
+from homeguard.kinds import fold
 from homeguard.model import Device, UnitSystem
-from homeguard.targets import fold
 from homeguard.units import celsius_to_fahrenheit, fahrenheit_to_celsius
 
 _BINARY: Final[Mapping[str, tuple[str, str, str]]] = {
-    "motion": ("motion", "motion", ""), "occupancy": ("presence", "occupancy", ""), "smoke": ("smoke", "smoke", ""), "carbon_monoxide": ("co", "co", ""),
-    "gas": ("gas", "gas", ""), "moisture": ("water_leak", "water_leak", ""), "heat": ("heat", "heat", ""), "vibration": ("vibration", "vibration", ""),
-    "door": ("contact", "open", "door"), "garage_door": ("contact", "open", "garage"), "window": ("contact", "open", "window"), "opening": ("contact", "open", "opening"),
-    "battery": ("sensor", "battery_low", ""), "battery_charging": ("sensor", "charging", ""), "connectivity": ("sensor", "connected", ""), "plug": ("sensor", "plugged_in", ""),
-    "power": ("sensor", "powered", ""), "presence": ("sensor", "home", ""), "safety": ("sensor", "unsafe", ""), "update": ("sensor", "update_available", ""),
+    "motion": ("motion", "motion", ""), "occupancy": ("presence", "occupancy", ""), "smoke": ("smoke", "smoke", ""),
+    "carbon_monoxide": ("co", "co", ""),
+    "gas": ("gas", "gas", ""), "moisture": ("water_leak", "water_leak", ""), "heat": ("heat", "heat", ""),
+    "vibration": ("vibration", "vibration", ""),
+    "door": ("contact", "open", "door"), "garage_door": ("contact", "open", "garage"),
+    "window": ("contact", "open", "window"), "opening": ("contact", "open", "opening"),
+    "battery": ("sensor", "battery_low", ""), "battery_charging": ("sensor", "charging", ""),
+    "connectivity": ("sensor", "connected", ""), "plug": ("sensor", "plugged_in", ""),
+    "power": ("sensor", "powered", ""), "presence": ("sensor", "home", ""), "safety": ("sensor", "unsafe", ""),
+    "update": ("sensor", "update_available", ""),
     "tamper": ("sensor", "tamper", ""),
 }  # fmt: skip
 _MEASURED: Final[Mapping[str, str]] = {
-    "temperature": "temperature_c", "humidity": "humidity_pct", "illuminance": "illuminance_lx", "battery": "battery_pct",
+    "temperature": "temperature_c", "humidity": "humidity_pct", "illuminance": "illuminance_lx",
+    "battery": "battery_pct",
     "atmospheric_pressure": "pressure_hpa", "carbon_dioxide": "co2_ppm", "power": "power_w", "energy": "energy_kwh",
-    "voltage": "voltage_v", "current": "current_a", "frequency": "frequency_hz", "signal_strength": "signal_dbm", "power_factor": "power_factor",
+    "voltage": "voltage_v", "current": "current_a", "frequency": "frequency_hz", "signal_strength": "signal_dbm",
+    "power_factor": "power_factor",
 }  # fmt: skip
 _COVERS: Final = ("blind", "curtain", "shutter", "awning", "shade", "window", "door")
 
@@ -27,7 +34,9 @@ _COVERS: Final = ("blind", "curtain", "shutter", "awning", "shade", "window", "d
 class HomeAssistant:
     """`brightness_scale` is what full brightness is in the case's words; `track` counts media tracks."""
 
-    def __init__(self, brightness_scale: float = 100.0, volume_scale: float = 100.0, position: str = "position") -> None:
+    def __init__(
+        self, brightness_scale: float = 100.0, volume_scale: float = 100.0, position: str = "position"
+    ) -> None:
         self._brightness, self._volume, self._position = brightness_scale, volume_scale, position
 
     def home(self, case: Mapping[str, Any], raw: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> CaseHome:
@@ -52,13 +61,16 @@ class HomeAssistant:
         areas = raw.get("areas") or ()
         return CaseHome(
             devices=tuple(devices), states=states, unit_system=unit, raw=entries,
-            areas=tuple(str(a["name"]) for a in areas), floors=tuple(str(f["name"]) if isinstance(f, Mapping) else str(f) for f in raw.get("floors") or ()),
+            areas=tuple(str(a["name"]) for a in areas), floors=tuple(str(f["name"]) if isinstance(f,
+            Mapping) else str(f) for f in raw.get("floors") or ()),
         )  # fmt: skip
 
     def _device(self, e: Mapping[str, Any], unit: UnitSystem) -> tuple[Device, dict[str, Any]] | None:
         build = {
-            "light": self._light, "switch": self._switch, "fan": self._fan, "cover": self._cover, "valve": self._cover, "lock": self._lock,
-            "climate": self._climate, "media_player": self._media, "vacuum": self._vacuum, "scene": self._scene, "script": self._scene,
+            "light": self._light, "switch": self._switch, "fan": self._fan, "cover": self._cover,
+            "valve": self._cover, "lock": self._lock,
+            "climate": self._climate, "media_player": self._media, "vacuum": self._vacuum, "scene": self._scene,
+            "script": self._scene,
             "binary_sensor": self._binary, "sensor": self._sensor, "weather": self._weather, "person": self._person,
         }.get(str(e["domain"]))  # fmt: skip
         if build is None:
@@ -66,7 +78,8 @@ class HomeAssistant:
         kind, capabilities, config, state = build(e, unit)
         device = Device(
             home_id="case", id=str(e["id"]), name=str(e["name"]), type=kind, capabilities=tuple(capabilities),
-            area=str(e.get("area") or ""), floor=str(e.get("floor") or ""), aliases=tuple(e.get("aliases") or ()), config=config,
+            area=str(e.get("area") or ""), floor=str(e.get("floor") or ""), aliases=tuple(e.get("aliases") or ()),
+            config=config,
         )  # fmt: skip
         return device, state
 
@@ -95,9 +108,19 @@ class HomeAssistant:
 
     def _cover(self, e: Mapping[str, Any], unit: UnitSystem) -> Any:
         word = str(e["attributes"].get("device_class") or "")
-        kind = "valve" if e["domain"] == "valve" else "garage_door" if word == "garage" else "gate" if word == "gate" else "cover"
+        kind = (
+            "valve"
+            if e["domain"] == "valve"
+            else "garage_door"
+            if word == "garage"
+            else "gate"
+            if word == "gate"
+            else "cover"
+        )
         state: dict[str, Any] = {}
-        position = next((n for k in ("position", "current_position") if (n := _number(e["attributes"].get(k))) is not None), None)
+        position = next(
+            (n for k in ("position", "current_position") if (n := _number(e["attributes"].get(k))) is not None), None
+        )
         if e["state"] in ("open", "closed", "opening", "closing"):
             state["cover"] = e["state"]
         if position is not None:
@@ -111,7 +134,12 @@ class HomeAssistant:
     def _climate(self, e: Mapping[str, Any], unit: UnitSystem) -> Any:
         a = e["attributes"]
         state: dict[str, Any] = {}
-        for key, name in (("current_temperature", "temperature_c"), ("temperature", "target_c"), ("target_temperature", "target_c"), ("current_humidity", "humidity_pct")):
+        for key, name in (
+            ("current_temperature", "temperature_c"),
+            ("temperature", "target_c"),
+            ("target_temperature", "target_c"),
+            ("current_humidity", "humidity_pct"),
+        ):
             if (value := _number(a.get(key))) is not None:
                 state[name] = round(fahrenheit_to_celsius(value), 3) if unit == "us" and name.endswith("_c") else value
         mode = str(a.get("hvac_mode") or e["state"] or "")
@@ -132,7 +160,12 @@ class HomeAssistant:
 
     def _vacuum(self, e: Mapping[str, Any], unit: UnitSystem) -> Any:
         known = ("cleaning", "docked", "returning", "paused", "idle", "error")
-        return "vacuum", ["vacuum"], {}, {"activity": e["state"] if e["state"] in known else "docked"} if e["state"] else {}
+        return (
+            "vacuum",
+            ["vacuum"],
+            {},
+            {"activity": e["state"] if e["state"] in known else "docked"} if e["state"] else {},
+        )
 
     def _scene(self, e: Mapping[str, Any], unit: UnitSystem) -> Any:
         return "scene", ["on_off"], {}, {}
@@ -172,7 +205,9 @@ class HomeAssistant:
         a = e["attributes"]
         state: dict[str, Any] = {}
         if (value := _number(a.get("temperature"))) is not None:
-            state["temperature_c"] = round(fahrenheit_to_celsius(value), 3) if a.get("temperature_unit") == "°F" else value
+            state["temperature_c"] = (
+                round(fahrenheit_to_celsius(value), 3) if a.get("temperature_unit") == "°F" else value
+            )
         return "sensor", [], {"placement": "weather"}, {**state, "conditions": str(e["state"])}
 
     def _person(self, e: Mapping[str, Any], unit: UnitSystem) -> Any:
@@ -190,7 +225,11 @@ class HomeAssistant:
             if extra.get("attributes") or extra.get("state"):
                 changes[device] = extra
         commands = [
-            {"device": c["device_id"], "command": c["command"], "args": [v for k, v in c.get("parameters", {}).items() if k != "unit"]}
+            {
+                "device": c["device_id"],
+                "command": c["command"],
+                "args": [v for k, v in c.get("parameters", {}).items() if k != "unit"],
+            }
             for c in turn.commands
         ]
         return {d: c for d, c in changes.items() if c}, commands
@@ -204,9 +243,7 @@ class HomeAssistant:
         for name, value in attributes.items():
             if name == "on":
                 state = {"scene": "activated", "script": "run"}.get(domain, "on" if value else "off")
-            elif name in ("lock", "activity", "playback", "hvac_mode"):
-                state = value
-            elif name == "cover":
+            elif name in ("lock", "activity", "playback", "hvac_mode") or name == "cover":
                 state = value
             elif name == "position_pct":
                 told[self._position] = value

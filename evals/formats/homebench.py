@@ -7,14 +7,23 @@ from evals.formats.turn import CaseHome, TurnResult
 from homeguard.model import Device
 
 _TYPES: Final[Mapping[str, tuple[str, str]]] = {
-    "light": ("light", ""), "air_conditioner": ("air_conditioner", ""), "heating": ("heater", ""), "water_heater": ("water_heater", ""),
-    "curtain": ("cover", "curtain"), "blinds": ("cover", "blind"), "humidifier": ("humidifier", ""), "dehumidifiers": ("dehumidifier", ""),
-    "aromatherapy": ("diffuser", ""), "media_player": ("media_player", ""), "air_purifiers": ("air_purifier", ""), "fan": ("fan", ""),
+    "light": ("light", ""), "air_conditioner": ("air_conditioner", ""), "heating": ("heater", ""),
+    "water_heater": ("water_heater", ""),
+    "curtain": ("cover", "curtain"), "blinds": ("cover", "blind"), "humidifier": ("humidifier", ""),
+    "dehumidifiers": ("dehumidifier", ""),
+    "aromatherapy": ("diffuser", ""), "media_player": ("media_player", ""), "air_purifiers": ("air_purifier", ""),
+    "fan": ("fan", ""),
     "garage_door": ("garage_door", ""), "vacuum_robot": ("vacuum", ""), "trash": ("appliance", ""),
 }  # fmt: skip
-_SPOKEN: Final = {"dehumidifiers": "dehumidifier", "air_purifiers": "air purifier", "blinds": "blinds", "ding_room": "dining room"}
+_SPOKEN: Final = {
+    "dehumidifiers": "dehumidifier",
+    "air_purifiers": "air purifier",
+    "blinds": "blinds",
+    "ding_room": "dining room",
+}
 _SET: Final[Mapping[str, str]] = {
-    "set_brightness": "set_brightness", "set_color": "set_color", "set_position": "set_degree", "set_temperature": "set_temperature",
+    "set_brightness": "set_brightness", "set_color": "set_color", "set_position": "set_degree",
+    "set_temperature": "set_temperature",
     "set_volume": "set_volume", "return_to_base": "charge", "start": "clean",
 }  # fmt: skip
 
@@ -43,7 +52,11 @@ class HomeBench:
 def _back(sent: Mapping[str, Any]) -> dict[str, Any]:
     command, parameters = str(sent["command"]), sent.get("parameters", {})
     if command in ("set_level", "set_option"):
-        return {"device": sent["device_id"], "command": f"set_{parameters['name']}", "args": [_text(parameters.get("value", parameters.get("option")))]}
+        return {
+            "device": sent["device_id"],
+            "command": f"set_{parameters['name']}",
+            "args": [_text(parameters.get("value", parameters.get("option")))],
+        }
     args = [_text(v) for k, v in parameters.items() if k != "unit"]
     return {"device": sent["device_id"], "command": _SET.get(command, command), "args": args}
 
@@ -72,20 +85,23 @@ def _device(entry: Mapping[str, Any]) -> tuple[Device, dict[str, Any]]:
     for name, spec in attributes.items():
         value = spec.get("value")
         bounds = [float(spec["lowest"]), float(spec["highest"])] if "lowest" in spec else None
-        if name == "brightness":
+        if bounds and isinstance(value, int | float) and not bounds[0] <= value <= bounds[1]:
+            bounds = None  # bounds that its own value breaks are no bounds
+        if name == "brightness" and "set_brightness" in commands:
             capabilities.append("brightness")
             state["brightness_pct"] = value
-        elif name == "color":
+        elif name == "color" and "set_color" in commands:
             capabilities.append("color")
         elif name == "degree":
             state["position_pct"] = value
         elif name == "volume":
             state["volume_pct"] = value
-        elif name == "temperature":
+        elif name == "temperature" and "set_temperature" in commands:
             capabilities.append("thermostat")
             state["target_c"] = value
-            ranges["target_c"] = bounds
-        elif "options" in spec:
+            if bounds:
+                ranges["target_c"] = bounds
+        elif "options" in spec and f"set_{name}" in commands:
             options[name] = list(spec["options"])
             state[name] = value
         elif bounds is not None and f"set_{name}" in commands:
@@ -110,6 +126,7 @@ def _device(entry: Mapping[str, Any]) -> tuple[Device, dict[str, Any]]:
     room = _place(str(entry.get("room") or ""))
     spoken = _SPOKEN.get(word, word.replace("_", " "))
     device = Device(
-        home_id="case", id=str(entry["id"]), name=f"{room} {spoken}".strip(), type=kind, capabilities=tuple(capabilities), area=room, config=config,
+        home_id="case", id=str(entry["id"]), name=f"{room} {spoken}".strip(), type=kind,
+        capabilities=tuple(capabilities), area=room, config=config,
     )  # fmt: skip
     return device, state

@@ -82,7 +82,11 @@ def _assist(case: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[bool, s
     ignored = case["ignore"] or {}
     for device, change in result["changes"].items():
         begins = (case["initial"].get(device) or {}).get("state")
-        stray = change.get("state") is not None and "state" not in wanted.get(device, {}) and "state" not in ignored.get(device, [])
+        stray = (
+            change.get("state") is not None
+            and "state" not in wanted.get(device, {})
+            and "state" not in ignored.get(device, [])
+        )
         if stray and begins is not None and plain(change["state"]) != plain(begins):
             return False, f"{device} changed"
         if device not in wanted and set(change.get("attributes") or {}) - set(ignored.get(device, [])):
@@ -92,7 +96,9 @@ def _assist(case: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[bool, s
         if "state" in want and plain(got.get("state")) != plain(want["state"]["to"]):
             return False, f"{device} is not {want['state']['to']}"
         for name, value in (want.get("attributes") or {}).items():
-            if name not in ignored.get(device, []) and not _close(value["to"], (got.get("attributes") or {}).get(name), name):
+            if name not in ignored.get(device, []) and not _close(
+                value["to"], (got.get("attributes") or {}).get(name), name
+            ):
                 return False, f"{device} {name} is not {value['to']}"
     return True, ""
 
@@ -111,7 +117,8 @@ def _intents(case: Mapping[str, Any], result: Mapping[str, Any], home: CaseHome)
     touched = {c["device"] for c in result["commands"]} | set(result["changes"])
     already = {
         d for d in wanted
-        if d in home.raw and (e := effects.get(d, {})).get("state") and not e.get("attributes") and plain(home.raw[d].get("state")) == plain(e["state"])
+        if d in home.raw and (e := effects.get(d,
+        {})).get("state") and not e.get("attributes") and plain(home.raw[d].get("state")) == plain(e["state"])
     }  # fmt: skip
     if touched - wanted:
         return False, f"touched {sorted(touched - wanted)}"
@@ -144,7 +151,11 @@ def _query(case: Mapping[str, Any], result: Mapping[str, Any], home: CaseHome) -
         return False, "no answer, or too long"
     if not expected:
         return True, ""
-    polarity, mentions, numbers = expected.get("polarity"), expected.get("mentions") or [], expected.get("numbers") or []
+    polarity, mentions, numbers = (
+        expected.get("polarity"),
+        expected.get("mentions") or [],
+        expected.get("numbers") or [],
+    )
     if polarity and _YES.search(answer) and re.search(r"\bno\b", answer):
         return False, "says yes and no"
     known = " ".join(mentions).lower(), str(case["utterance"]).lower()
@@ -154,7 +165,9 @@ def _query(case: Mapping[str, Any], result: Mapping[str, Any], home: CaseHome) -
     found = _NUMBER.findall(answer)
     if numbers and len(found) > 3 + 2 * len(numbers):
         return False, "too many numbers"
-    if polarity == "yes" and ((_NO.search(answer.split(".")[0]) and not _YES.search(answer)) or not (_YES.search(answer) or mentions)):
+    if polarity == "yes" and (
+        (_NO.search(answer.split(".")[0]) and not _YES.search(answer)) or not (_YES.search(answer) or mentions)
+    ):
         return False, "does not say yes"
     if polarity == "no" and not _NO.search(answer):
         return False, "does not say no"

@@ -75,10 +75,14 @@ class Connection:
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
         self._client.on_publish = self._on_publish
+        self._client.on_subscribe = self._on_subscribe
+        self._unanswered = 0
+        #: Set when the broker has answered every subscription: from then on nothing that is said is missed.
+        self.subscribed = asyncio.Event()
         self.reason = ""
 
     async def open(self, subscriptions: Sequence[str]) -> None:
-        """Connect and subscribe with QoS 1, in that order of topics.
+        """Connect and subscribe with QoS 1, in that order of topics; `subscribed` is set later, while messages come.
 
         Raises:
             ConnectionRefused: no connection came about within five seconds.
@@ -92,6 +96,7 @@ class Connection:
             raise ConnectionRefused(f"{type(error).__name__}: {error}", spoke=False) from error
         except TimeoutError as error:
             raise ConnectionRefused("no answer", spoke=False) from error
+        self._unanswered = len(subscriptions)
         for topic in subscriptions:
             options = SubscribeOptions(qos=1, noLocal=True) if self._version == 5 else None
             if options is not None:
@@ -173,10 +178,18 @@ class Connection:
     def _on_disconnect(self, _c: Any, _u: Any, _f: Any, code: ReasonCode, _p: Any) -> None:
         self._tell(self._mark_lost, str(code))
 
+    def _on_subscribe(self, _c: Any, _u: Any, _mid: int, codes: list[ReasonCode], _p: Any) -> None:
+        refused = [str(code) for code in codes if code.is_failure]
+        if refused:
+            _log.warning("mqtt %s: a subscription was refused: %s", self._address.text, refused[0])
+        self._tell(self._answered)
+
     def _on_publish(self, _c: Any, _u: Any, mid: int, _r: Any, _p: Any) -> None:
         self._tell(self._confirm, mid)
 
     def _on_message(self, _c: Any, _u: Any, message: paho.MQTTMessage) -> None:
+        if self._closing.is_set():
+            return  # not acknowledged: it comes again
         try:
             topic = message.topic
         except UnicodeDecodeError:
@@ -205,6 +218,11 @@ class Connection:
         if not self._connected.done():
             self._connected.set_result(None)
 
+    def _answered(self) -> None:
+        self._unanswered -= 1
+        if self._unanswered <= 0:
+            self.subscribed.set()
+
     def _refuse(self, reason: str, spoke: bool) -> None:
         if not self._connected.done():
             self._connected.set_exception(ConnectionRefused(reason, spoke=spoke))
@@ -216,6 +234,7 @@ class Connection:
             self._connected.exception()  # seen: nobody may be waiting any more
         self._lost.set()
         self._arrived.set()
+        self.subscribed.set()  # nobody waits for an answer that will not come
 
     def _confirm(self, mid: int) -> None:
         future = self._unconfirmed.pop(mid, None)

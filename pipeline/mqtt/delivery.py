@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from homeguard.ids import derived_id, new_id
+from homeguard.ids import new_id
 
 _HALF: Final = 32_768
 
@@ -52,10 +52,9 @@ class DeliveryNames:
             self._save()
 
     def name(self, topic: str, body: bytes, qos: int, mid: int) -> str:
-        digest = hashlib.sha256(body).hexdigest()
         if qos == 0:
             self._loose += 1
-            return derived_id("mqtt", self._process, str(self._loose), topic, digest)
+            return _digest(f"{self._process}/{self._loose}/{topic}/", body)
         turn = self._round
         if self._last and mid < self._last - _HALF:
             self._round = turn = turn + 1
@@ -64,7 +63,7 @@ class DeliveryNames:
             turn -= 1  # a redelivery from before the ids wrapped
         if turn == self._round:
             self._last = mid
-        return derived_id("mqtt", self._session, str(turn), str(mid), topic, digest)
+        return _digest(f"{self._session}/{turn}/{mid}/{topic}/", body)
 
     def _load(self, path: Path) -> None:
         try:
@@ -82,3 +81,7 @@ class DeliveryNames:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(self._path)
+
+
+def _digest(head: str, body: bytes) -> str:
+    return hashlib.blake2b(head.encode("utf-8", "replace") + body, digest_size=16).hexdigest()

@@ -77,7 +77,7 @@ class MqttLink:
         return self._connection is not None and not self._connection.is_lost
 
     async def connected(self) -> None:
-        """Returns when the link is up."""
+        """Returns when the link is up and hears everything."""
         await self._is_up.wait()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -92,10 +92,12 @@ class MqttLink:
                 _log.info("mqtt %s: connected", self._address.text)
                 attempt = 0
                 self._connection = connection
-                self._is_up.set()
                 for bridge in self._bridges:
                     bridge.reconnected()
-                await self._serve(connection, stop)
+                async with asyncio.TaskGroup() as tasks:
+                    announcing = tasks.create_task(self._announce(connection))
+                    await self._serve(connection, stop)
+                    announcing.cancel()
             except ConnectionRefused as error:
                 _log.warning("mqtt %s: %s", self._address.text, error)
                 if not self._address.version and error.spoke:
@@ -107,6 +109,11 @@ class MqttLink:
             if not stop.is_set():
                 await _wait(stop, _RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
                 attempt += 1
+
+    async def _announce(self, connection: Connection) -> None:
+        await connection.subscribed.wait()
+        if not connection.is_lost:
+            self._is_up.set()
 
     async def publish(self, topic: str, payload: bytes, qos: int = 1) -> None:
         """Hand one message to the broker and wait until it has it (`qos` 1).

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from homeguard.clock import Clock, parse_time
-from homeguard.ids import derived_id
 from homeguard.model import Attributes, Device, Event, Json, Metadata, Value
 from homeguard.ports.devices import DeviceStore
 from homeguard.ports.live_state import LiveStateStore
@@ -66,6 +65,7 @@ class ZigbeeBridge:
     async def load(self) -> None:
         """The devices of this bridge that are already known, so that states may come before the list."""
         stored = await self._store.of_home(self._home_id)
+        self._by_name = {}
         self._index(d for d in stored if d.binding.get("vendor") == VENDOR and d.binding.get("base") == self.base)
 
     def reconnected(self) -> None:
@@ -169,7 +169,7 @@ class ZigbeeBridge:
             made.append(
                 Event(
                     home_id=self._home_id,
-                    event_id=derived_id("mqtt-event", delivery.token, device.id, observation.event_type, str(same)),
+                    event_id=f"{delivery.token}.{device.id}.{observation.event_type}" + (f".{same}" if same else ""),
                     event_type=observation.event_type,
                     at=at or now,
                     received_at=now,

@@ -152,6 +152,17 @@ def test_the_whole_way_from_login_to_an_unlocked_door(sign_in: SignIn, address: 
     assert other.get_by_text("Not quite").count() == 0
 
 
+def test_every_reload_comes_back_to_the_conversation(sign_in: SignIn) -> None:
+    page = sign_in()
+    say(page, "Is everything locked?")
+    expect(page).to_have_url(re.compile("/chat/thread/thr_"))
+    expect(page.get_by_text("Looked at your home")).to_be_visible()
+
+    for _ in range(6):
+        page.reload()
+        expect(page.locator("[data-step-type=user_message]")).to_have_text("Is everything locked?")
+
+
 def test_a_card_is_pressed_by_keyboard_and_no_leaves_things_as_they_are(sign_in: SignIn) -> None:
     page = sign_in()
     say(page, "Unlock the front door")

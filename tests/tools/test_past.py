@@ -193,12 +193,25 @@ async def test_a_home_that_is_empty_by_day_gets_a_setback_with_its_evidence(hous
     assert len(insights.recommendations) >= 2
     away = next(r for r in insights.recommendations if r.kind == "setback_away")
     assert away.title == "Set Thermostat to 62°F from 06:00 to 17:00, when nobody is there"
-    assert "30 days" in away.evidence
+    assert "of 30 days with motion, at most 0% had any" in away.evidence
     assert away.saving_pct == pytest.approx(8 * 11 / 8)
     assert insights.total_kwh == pytest.approx(40 * (30 * 24 - 1) / 1000)
     lamp = next(r for r in insights.recommendations if r.kind == "switch_off_when_empty")
     assert lamp.saving_kwh is not None
     assert 0 < lamp.saving_kwh < insights.total_kwh
+
+
+async def test_weekdays_that_are_empty_are_found_under_weekends_that_are_not(house: House) -> None:
+    await _a_month(house, range(18, 22))
+    midnight = NOW.replace(hour=4, minute=0)
+    for day in range(1, 31):
+        if (midnight - day * DAY).weekday() >= 5:
+            for hour in range(7, 18):
+                await house.happened("motion_detected", "hall_motion", midnight - day * DAY + hour * HOUR)
+    insights = await analytics.get_energy_insights(house.ann())
+    away = next(r for r in insights.recommendations if r.kind == "setback_away")
+    assert away.title == "Set Thermostat to 62°F from 06:00 to 18:00 on weekdays, when nobody is there"
+    assert away.saving_pct == pytest.approx(8 * 12 / 8 * 5 / 7, abs=0.05)
 
 
 async def test_a_home_that_is_lived_in_all_day_gets_no_setback_by_day(house: House) -> None:

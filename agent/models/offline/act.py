@@ -3,25 +3,57 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from agent.models.offline.acting import Cannot, Order, able, order
 from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
 from agent.models.offline.parts import Part, control, question, refusal
 from agent.models.offline.wording import listed, names_of, start, the
+from agent.models.offline.words import those
+from homeguard.kinds import name_words
 from homeguard.model import Device
-from homeguard.targets import GUARDED_TYPES, Targets, name_words, resolve
+from homeguard.targets import GUARDED_TYPES, Targets, resolve
+
+_TRACK_WORDS: Final = those(
+    "song track music episode item playback playing show movie video audio sound tune last previous next earlier "
+    "songs what whats"
+)
+_CLEANING_WORDS: Final = those(
+    "cleaning vacuuming floor floors base dock station charger mowing lawn home back cleaner"
+)
+_HOUSE_WORDS: Final = those("system house home security away night stay mode")
+_NO_NAME: Final = those("the a in all of on my at to")
+_BRIGHTNESS_WORDS: Final = those("brighter dimmer darker brighten dim darken bright dark light")
+_WARMTH_WORDS: Final = those("warmer cooler hotter colder cold hot warm heat cool")
+_GENERIC_MEDIA: Final = those(
+    "music song songs track tracks playing playback again movie show video on in the a some my it something this that "
+    "tune tv audio from of for"
+)
 
 _MEDIA = frozenset(("play", "pause", "next", "previous", "mute", "unmute", "play_media"))
 _ATTRIBUTE_TYPES = {
     "brightness": ("light",), "color": ("light",), "color_temperature": ("light",), "volume": ("media_player",),
     "temperature": ("thermostat", "air_conditioner", "heater"), "target": ("thermostat", "air_conditioner", "heater"),
     "mode": ("thermostat", "air_conditioner"), "fan_speed": ("thermostat", "air_conditioner", "fan"), "speed": ("fan",),
-    "humidity": ("humidifier", "dehumidifier"), "position": ("cover", "valve"), "tilt": ("cover",), "swing": ("air_conditioner", "fan"),
+    "humidity": ("humidifier", "dehumidifier"), "position": ("cover", "valve"), "tilt": ("cover",),
+    "swing": ("air_conditioner", "fan"),
     "source": ("media_player",),
 }  # fmt: skip
 _CLIMATE = ("thermostat", "air_conditioner", "heater")
-_EVERY_DAY = ("light", "switch", "plug", "fan", "media_player", "diffuser", "humidifier", "dehumidifier", "air_purifier", "appliance", "group")
+_EVERY_DAY = (
+    "light",
+    "switch",
+    "plug",
+    "fan",
+    "media_player",
+    "diffuser",
+    "humidifier",
+    "dehumidifier",
+    "air_purifier",
+    "appliance",
+    "group",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +65,16 @@ class Context:
     frame: Frame = field(default_factory=lambda: Frame(words=()))
     label: str = ""
     asked: bool = False
-    condition: tuple[str, ...] = ()
+    #: An "if" that was said before: a part with words when it does not hold, without when it does.
+    condition: Part | None = None
 
     def merged(self, now: Frame) -> Frame:
         """The earlier request with the new target (and value, if one was said)."""
         base = replace(self.frame, target=now.target, words=(*self.frame.words, *now.words), held=frozenset())
         if now.has_value:
-            return replace(base, value=now.value, color=now.color, kelvin=now.kelvin, option=now.option, relative=now.relative)
+            return replace(
+                base, value=now.value, color=now.color, kelvin=now.kelvin, option=now.option, relative=now.relative
+            )
         return base
 
     def again(self, devices: Sequence[Device], home: Home, text: str) -> Part:
@@ -60,8 +95,6 @@ def act(
     if action == "play_media":
         return _play(found, spoken, home, area, context)
     wanted = targets(action, found, home, area, device_id, context)
-    if context.condition:
-        return refusal(spoken, "I can't act on an \"if\" yet. Ask me for the value first, or make it a rule with \"when\"."), replace(context, condition=())
     after = replace(context, action=action, frame=found, asked=False, label="")
     problem = _problem(action, found, spoken, home, wanted, context)
     if problem is not None:
@@ -85,15 +118,17 @@ def _why(tried: Sequence[tuple[Device, Order | Cannot]], wanted: Targets, home: 
     why = cannot.why if isinstance(cannot, Cannot) else ""
     if len(tried) == 1:
         takes = sorted(str(c) for c in home.fact(device, "commands") or ())
-        can = f" It takes {listed([c.replace('_', ' ') for c in takes], 6)}." if takes and why.startswith("cannot") else ""
-        hint = " Say \"unlock\" if you mean the lock." if "but not opened" in why else can
+        can = (
+            f" It takes {listed([c.replace('_', ' ') for c in takes], 6)}."
+            if takes and why.startswith("cannot")
+            else ""
+        )
+        hint = ' Say "unlock" if you mean the lock.' if "but not opened" in why else can
         return f"{start(the(device))} {why}.{hint}"
     return f"{start(names_of([d for d, _ in tried], 3))} {why}."
 
 
-def _problem(
-    action: str, found: Frame, spoken: str, home: Home, wanted: Targets, context: Context
-) -> Part | None:
+def _problem(action: str, found: Frame, spoken: str, home: Home, wanted: Targets, context: Context) -> Part | None:
     if wanted.here_unknown:
         return question(spoken, "Which room are you in?")
     if wanted.suggestions:
@@ -104,10 +139,20 @@ def _problem(
     if wanted.unmatched or (not wanted.devices and wanted.said):
         words = " ".join(wanted.said) or " ".join(wanted.unmatched)
         place = f" in the {wanted.area.lower()}" if wanted.area and wanted.area.lower() not in words else ""
-        return refusal(spoken, f"I can't find \"{words}\"{place} in this home.")
+        return refusal(spoken, f'I can\'t find "{words}"{place} in this home.')
     if not wanted.devices:
         verb = action.replace("_", " ")
-        if not found.target and action in ("turn_on", "turn_off", "open", "close", "lock", "unlock", "start", "stop", "toggle"):
+        if not found.target and action in (
+            "turn_on",
+            "turn_off",
+            "open",
+            "close",
+            "lock",
+            "unlock",
+            "start",
+            "stop",
+            "toggle",
+        ):
             if not any(able(action, found, home, d) for d in home.devices):
                 return refusal(spoken, f"There is nothing in this home that I can {verb}.")
             return question(spoken, f"What should I {verb}?")
@@ -117,9 +162,7 @@ def _problem(
     return None
 
 
-def targets(
-    action: str, found: Frame, home: Home, area: str, device_id: str, context: Context
-) -> Targets:
+def targets(action: str, found: Frame, home: Home, area: str, device_id: str, context: Context) -> Targets:
     """The devices that a clause is about."""
     types = _implied_types(action, found)
 
@@ -135,27 +178,36 @@ def targets(
         and not (w == "this" and found.target[at + 1 : at + 2] not in (("room",), ("space",), ("area",)))
     ]  # fmt: skip
     if found.attribute in ("volume",) or action in _MEDIA:
-        words = [w for w in words if w not in ("song", "track", "music", "episode", "item", "playback", "playing", "show", "movie", "video", "audio", "sound", "tune", "last", "previous", "next", "earlier", "songs", "what", "whats") or w in _held(found)]
+        words = [w for w in words if w not in _TRACK_WORDS or w in _held(found)]
     if action in ("start", "dock", "locate"):
-        words = [w for w in words if w not in ("cleaning", "vacuuming", "floor", "floors", "base", "dock", "station", "charger", "mowing", "lawn", "home", "back", "cleaner") or w in _held(found)]
+        words = [w for w in words if w not in _CLEANING_WORDS or w in _held(found)]
     if "watering" in found.words or ("water" in found.words and "water" not in words):
         words = [w for w in words if w not in ("lawn", "grass", "plants", "flowers") or w in _held(found)]
     if action in ("arm", "disarm"):
-        words = [w for w in words if w not in ("system", "house", "home", "security", "away", "night", "stay", "mode")]
+        words = [w for w in words if w not in _HOUSE_WORDS]
     if action == "mute" or found.attribute == "mode":
         words = [w for w in words if w not in ("sound", "mode")]
-    if action == "lock" and (set(found.words) & {"everything", "up"} and not words or words in (["everything"], ["everything", "up"], ["house"], ["home"])):
+    if action == "lock" and (
+        (set(found.words) & {"everything", "up"} and not words)
+        or words in (["everything"], ["everything", "up"], ["house"], ["home"])
+    ):
         return Targets(devices=tuple(d for d in home.devices if can(d)), plural=True)
     pronoun = bool({"it", "them", "that", "this"} & set(found.words)) or bool(context.asked)
-    bare = [w for w in words if w not in ("the", "a", "in", "all", "of", "on", "my", "at", "to")]
+    bare = [w for w in words if w not in _NO_NAME]
     if not bare and not (set(words) & {"all"} and types):
         return _unsaid(action, found, home, area, device_id, context, implied, can, pronoun)
     pool: Sequence[Device] = context.devices if context.asked and context.devices else home.devices
     result = resolve(words, pool, areas=home.areas, floors=home.floors, near_area=area, able=can, implied=implied)
     if not (result.devices or result.ambiguous) and pool is not home.devices:
-        result = resolve(words, home.devices, areas=home.areas, floors=home.floors, near_area=area, able=can, implied=implied)
+        result = resolve(
+            words, home.devices, areas=home.areas, floors=home.floors, near_area=area, able=can, implied=implied
+        )
     if {"everything", "device", "devices", "thing", "things"} & set(words):
-        kept = tuple(d for d in result.devices if can(d) and (d.type in _EVERY_DAY or action not in ("turn_on", "turn_off", "toggle")))
+        kept = tuple(
+            d
+            for d in result.devices
+            if can(d) and (d.type in _EVERY_DAY or action not in ("turn_on", "turn_off", "toggle"))
+        )
         result = replace(result, devices=kept)
     if result.ambiguous and not any(d.type in GUARDED_TYPES for d in result.ambiguous):
         picked = _likely(action, result.ambiguous, home, found)
@@ -163,7 +215,13 @@ def targets(
             return replace(result, ambiguous=(), devices=picked)
     if len(result.devices) > 1 and not result.plural and all(d.type == "media_player" for d in result.devices):
         result = replace(result, devices=_likely(action, result.devices, home, found) or result.devices)
-    if len(result.devices) > 1 and not result.plural and result.kind and all(d.type in _CLIMATE for d in result.devices) and not result.area:
+    if (
+        len(result.devices) > 1
+        and not result.plural
+        and result.kind
+        and all(d.type in _CLIMATE for d in result.devices)
+        and not result.area
+    ):
         rooms = [d for d in result.devices if {"living", "main", "hall", "hallway"} & set(name_words(d.area))]
         result = replace(result, devices=tuple(rooms[:1]) or result.devices)
     return result
@@ -178,13 +236,13 @@ def _implied_types(action: str, found: Frame) -> tuple[str, ...]:
         return ("media_player",)
     if found.attribute in _ATTRIBUTE_TYPES:
         return _ATTRIBUTE_TYPES[found.attribute]
-    if found.color or found.kelvin or set(found.words) & {"brighter", "dimmer", "darker", "brighten", "dim", "darken", "bright", "dark", "light"}:
+    if found.color or found.kelvin or set(found.words) & _BRIGHTNESS_WORDS:
         return ("light",)
     if set(found.words) & {"water", "watering"} and action in ("turn_on", "turn_off"):
         return ("sprinkler", "valve")
     if set(found.words) & {"louder", "quieter", "softer", "loud", "quiet"}:
         return ("media_player",)
-    if set(found.words) & {"warmer", "cooler", "hotter", "colder", "cold", "hot", "warm", "heat", "cool"}:
+    if set(found.words) & _WARMTH_WORDS:
         return _CLIMATE
     if found.value is not None and found.value.unit in ("F", "C", "degrees"):
         return _CLIMATE
@@ -219,7 +277,13 @@ def _unsaid(
             return Targets(devices=tuple(near))
     if not pool and found.value is not None:
         pool = [d for d in home.devices if can(d)]
-    if len(pool) > 1 and found.value is not None and not found.attribute and not found.value.unit and not found.value.word:
+    if (
+        len(pool) > 1
+        and found.value is not None
+        and not found.attribute
+        and not found.value.unit
+        and not found.value.word
+    ):
         climate = [d for d in pool if d.type in _CLIMATE]
         pool = climate or pool
     if len(pool) > 1:
@@ -250,7 +314,11 @@ def _likely(action: str, pool: Sequence[Device], home: Home, found: Frame) -> tu
             return (named[0],)
         pool = named or pool
     words = set(found.words)
-    screens = [d for d in pool if d.config.get("placement") == "tv" or {"tv", "television", "projector"} & set(name_words(d.name))]
+    screens = [
+        d
+        for d in pool
+        if d.config.get("placement") == "tv" or {"tv", "television", "projector"} & set(name_words(d.name))
+    ]
     if words & {"movie", "film", "show", "episode", "tv", "video"}:
         exact = [d for d in screens if "tv" in name_words(d.name)] if "tv" in words else []
         pool = exact or screens or pool
@@ -262,7 +330,7 @@ def _likely(action: str, pool: Sequence[Device], home: Home, found: Frame) -> tu
 
 def titled(found: Frame, home: Home) -> bool:
     """Whether "play ..." names something to play, not only a player, a place or "the music"."""
-    generic = {"music", "song", "songs", "track", "tracks", "playing", "playback", "again", "movie", "show", "video", "on", "in", "the", "a", "some", "my", "it", "something", "this", "that", "tune", "tv", "audio", "from", "of", "for"}
+    generic = _GENERIC_MEDIA
     words = [w for at, w in enumerate(found.words) if at not in found.held and w in found.target and w not in generic]
     if not words or "play" not in found.words:
         return False
@@ -278,7 +346,14 @@ def _play(found: Frame, spoken: str, home: Home, area: str, context: Context) ->
     where = ""
     split = re.match(r"^(.*?) (?:on|in) (?:the |my )?(.+)$", query)
     if split:
-        named = resolve(split[2], home.devices, areas=home.areas, floors=home.floors, implied=lambda d: d.type == "media_player", able=lambda d: home.takes(d, "play_media"))
+        named = resolve(
+            split[2],
+            home.devices,
+            areas=home.areas,
+            floors=home.floors,
+            implied=lambda d: d.type == "media_player",
+            able=lambda d: home.takes(d, "play_media"),
+        )
         if named.devices:
             query, where = split[1], split[2]
     pool = tuple(d for d in home.devices if home.takes(d, "play_media"))
@@ -293,4 +368,6 @@ def _play(found: Frame, spoken: str, home: Home, area: str, context: Context) ->
         pool = _likely("play", pool, home, found) or pool
     if len(pool) > 1:
         return question(spoken, f"Where should I play it: {names_of(pool)}?"), context
-    return control(spoken, [(pool[0], Order("play_media", {"query": query or "music"}))], home), replace(context, devices=pool)
+    return control(spoken, [(pool[0], Order("play_media", {"query": query or "music"}))], home), replace(
+        context, devices=pool
+    )

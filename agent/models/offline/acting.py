@@ -8,8 +8,8 @@ from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
 from agent.models.offline.lexicon import HVAC_WORDS, NAMED_SPEEDS
 from agent.models.offline.values import Amount
+from homeguard.kinds import fold
 from homeguard.model import Device
-from homeguard.targets import fold
 from homeguard.units import celsius_to_fahrenheit
 
 #: How far "a bit", nothing, "a lot" go, in percent; degrees are a tenth of it in Celsius.
@@ -213,7 +213,8 @@ def _named(option: str, attribute: str, wanted: Frame, home: Home, device: Devic
             if attribute in ("", n) or attribute in fold(n).split() or fold(n) in " ".join(wanted.words)
         ]
         for name in names:
-            for choice in options[name] if isinstance(options[name], list | tuple) else ():
+            choices = options[name]
+            for choice in choices if isinstance(choices, list | tuple) else ():
                 if fold(str(choice)).replace(" ", "_") == word:
                     return Order("set_option", {"name": name, "option": str(choice)})
         if names and attribute:
@@ -224,6 +225,10 @@ def _named(option: str, attribute: str, wanted: Frame, home: Home, device: Devic
         return _if(home, device, "set_preset", {"preset": option})
     if attribute == "source":
         return _if(home, device, "select_source", {"source": option})
+    share = {"low": 20.0, "medium": 50.0, "high": 80.0}.get(option)
+    if share is not None and attribute in ("volume", "brightness", "position", "humidity"):
+        command = _ATTRIBUTE_COMMANDS[attribute]
+        return _if(home, device, command, {_parameter(command): share})
     if attribute in ("fan_speed", "speed") or (option in NAMED_SPEEDS and option != "auto"):
         if home.takes(device, "set_speed"):
             return Order("set_speed", {"speed": option})
@@ -315,9 +320,9 @@ def _range(device: Device, attribute: str) -> tuple[float, float]:
         found = device.config.get(table)
         bounds = found.get(attribute) if isinstance(found, Mapping) else None
         if isinstance(bounds, Mapping):
-            return float(bounds.get("min") or 0), float(bounds.get("max") or 100)
+            return float(str(bounds.get("min") or 0)), float(str(bounds.get("max") or 100))
         if isinstance(bounds, list | tuple) and len(bounds) == 2:
-            return float(bounds[0]), float(bounds[1])
+            return float(str(bounds[0])), float(str(bounds[1]))
     return 0.0, 100.0
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from agent.models.offline import looking_back as back
 from agent.models.offline import measuring, reading
@@ -13,30 +14,43 @@ from agent.models.offline.parts import Part, question, read, refusal
 from agent.models.offline.talk import talk
 from agent.models.offline.times import clock_time, span
 from agent.models.offline.wording import listed, names_of, start, state_words, the
+from agent.models.offline.words import those
+from homeguard.kinds import name_words
 from homeguard.model import Device
-from homeguard.targets import Targets, name_words, resolve
+from homeguard.targets import Targets, resolve
+
+_PAST_WORDS: Final = those("was were did happened happen yesterday ago history")
+_LOOKING_BACK: Final = those("when recent events activity log today tonight since anything")
+_SENSED: Final = those(
+    "smoke motion gas carbon monoxide leak water movement fire tampering problem flood update updates noise sound"
+)
+_ALL_OF_IT: Final = those("in the all my here of house home")
+_AROUND: Final = those("the a my at in of for doorbell near")
 
 Found = tuple[Part, tuple[Device, ...]]
-_TIME_WORDS = frozenset(
-    ("last", "night", "yesterday", "today", "morning", "evening", "afternoon", "week", "month", "hour", "hours", "day", "days", "ago", "past", "since",
-     "recently", "lately", "earlier", "noon", "midnight", "am", "pm", "oclock", "during", "while", "out", "was", "were", "away", "overnight", "before", "after",
-     "time", "times", "ever", "just", "minutes", "tonight", "this", "around", "about", "between", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-)  # fmt: skip
-_PAST_VERBS = frozenset(
-    ("did", "someone", "somebody", "anyone", "anybody", "anything", "something", "everyone", "who", "when", "what", "happen", "happened", "history", "log", "recent", "events", "event",
-     "activity", "there", "any", "been", "left", "come", "came", "in", "get", "got", "go", "went", "open", "opened", "unlock", "unlocked", "lock", "locked", "close", "closed", "ring",
-     "rang", "rung", "motion", "movement", "move", "moved", "detected", "trigger", "triggered", "has", "have", "had", "long", "how", "many", "was", "were", "visitor", "visitors", "enter", "entered", "through",
-     "me", "tell", "show", "list", "being", "happening", "or", "use", "used", "touch", "touched", "on", "off", "turned", "person", "people", "package", "delivery", "delivered", "shut", "seen", "i", "we", "broke", "break", "into", "using", "home", "house", "arrive", "arrived", "leave", "is", "are", "do", "you", "know", "notice", "see", "saw", "armed", "disarmed", "first", "latest", "report", "check", "if", "whether", "it", "them", "that", "one", "anybody", "to", "with", "by", "packages", "alarm", "alarms", "alerts", "visit", "visited", "give", "summary", "of")
-)  # fmt: skip
+_TIME_WORDS: Final = those(
+    "last night yesterday today morning evening afternoon week month hour hours day days ago past since recently "
+    "lately earlier noon midnight am pm oclock during while out was were away overnight before after time times ever "
+    "just minutes tonight this around about between monday tuesday wednesday thursday friday saturday sunday"
+)
+_PAST_VERBS: Final = those(
+    "did someone somebody anyone anybody anything something everyone who when what happen happened history log recent "
+    "events event activity there any been left come came in get got go went open opened unlock unlocked lock locked "
+    "close closed ring rang rung motion movement move moved detected trigger triggered has have had long how many was "
+    "were visitor visitors enter entered through me tell show list being happening or use used touch touched on off "
+    "turned person people package delivery delivered shut seen i we broke break into using home house arrive arrived "
+    "leave is are do you know notice see saw armed disarmed first latest report check if whether it them that one "
+    "anybody to with by packages alarm alarms alerts visit visited give summary of"
+)
 
 
-def ask(
-    label: str, found: Frame, spoken: str, home: Home, now: datetime, area: str, context: Context
-) -> Found:
+def ask(label: str, found: Frame, spoken: str, home: Home, now: datetime, area: str, context: Context) -> Found:
     """The answer to a question and the devices it was about. `now` is local."""
     label = _kind(label, found, home)
     if label in ("help", "time", "timer", "notes", "other", "greet"):
-        weather = tuple(d for d in home.devices if d.config.get("placement") == "weather") if "weather" in found.words else ()
+        weather = (
+            tuple(d for d in home.devices if d.config.get("placement") == "weather") if "weather" in found.words else ()
+        )
         named = _plain(found, home, area)
         if weather:
             here = tuple(d for d in weather if set(name_words(d.name)) & set(found.words)) or weather[:1]
@@ -54,7 +68,9 @@ def ask(
     if label == "ask_anomalies":
         stretch = span(found.words, now)
         hours = max(1, min(24 * 30, int((now - stretch.start).total_seconds() // 3600) + 1)) if stretch else 24
-        return read(spoken, "get_anomalies", {"hours": hours}, lambda o: back.findings_answer(o, hours, home.time_zone, now)), ()
+        return read(
+            spoken, "get_anomalies", {"hours": hours}, lambda o: back.findings_answer(o, hours, home.time_zone, now)
+        ), ()
     if label == "ask_predictions":
         named = _plain(found, home, area)
         only = {"device_id": named.devices[0].id} if named is not None and len(named.devices) == 1 else {}
@@ -73,14 +89,52 @@ def _kind(label: str, found: Frame, home: Home) -> str:
     words = set(found.words)
     text = " ".join(found.words)
     measures = measuring.measured(found)
-    past = bool(words & {"was", "were", "did", "happened", "happen", "yesterday", "ago", "history"}) or "last night" in text or "last week" in text or re.search(r"\bha(?:s|ve|d) .*\b(?:been|opened|come|left|rung|gone|entered)\b", text) is not None
-    if re.search(r"\bdid (?:i|we|you|somebody|someone|anyone) (?:leave|forget)\b", text) or re.search(r"\bdid (?:i|we) (?:lock|close|shut|turn)\b", text):
+    if words & {"why"}:
+        return "ask_past"
+    if words & {"battery", "batteries"} and label in ("ask_devices", "ask_which") and not reading.predicate_of(found):
+        return "ask_value"
+    past = (
+        bool(words & _PAST_WORDS)
+        or "last night" in text
+        or "last week" in text
+        or re.search(r"\bha(?:s|ve|d) .*\b(?:been|opened|come|left|rung|gone|entered)\b", text) is not None
+    )
+    if re.search(r"\bdid (?:i|we|you|somebody|someone|anyone) (?:leave|forget)\b", text) or re.search(
+        r"\bdid (?:i|we) (?:lock|close|shut|turn)\b", text
+    ):
         return "ask_state"
-    if past and measures and measures[0] not in ("hue", "title") and (not words & {"did", "motion"} or "temperature" in words or "humidity" in words or words & {"warm", "cold", "hot", "humid"}) and not reading.predicate_of(found):
+    if (
+        past
+        and measures
+        and measures[0] not in ("hue", "title")
+        and (
+            not words & {"did", "motion"}
+            or "temperature" in words
+            or "humidity" in words
+            or words & {"warm", "cold", "hot", "humid"}
+        )
+        and not reading.predicate_of(found)
+    ):
         return "ask_history"
-    if measures and clock_time(found.words) and words & {"temperature", "humidity", "warm", "hot", "cold", "power"} and past:
+    if (
+        measures
+        and clock_time(found.words)
+        and words & {"temperature", "humidity", "warm", "hot", "cold", "power"}
+        and past
+    ):
         return "ask_history"
-    if past and label in ("ask_state", "ask_value", "ask_which", "ask_count", "other", "ask_overview", "ask_devices", "time", "notes", "help"):
+    if past and label in (
+        "ask_state",
+        "ask_value",
+        "ask_which",
+        "ask_count",
+        "other",
+        "ask_overview",
+        "ask_devices",
+        "time",
+        "notes",
+        "help",
+    ):
         return "ask_past"
     if re.search(r"\b(?:unusual|strange|odd|suspicious|weird|anomal\w+|abnormal)\b", text):
         return "ask_anomalies"
@@ -89,17 +143,35 @@ def _kind(label: str, found: Frame, home: Home) -> str:
         return "ask_state"
     if label == "ask_anomalies":
         return "ask_overview"
-    if label == "ask_energy" and (found.held or measures[:1] not in (("power_w",), ("energy_kwh",), ())) :
+    if re.match(
+        r"^who (?:has |had )?(?:unlocked|locked|opened|closed|rang|came|left|entered|turned|armed|disarmed|was)\b", text
+    ):
+        return "ask_past"
+    if label == "ask_energy" and (found.held or measures[:1] not in (("power_w",), ("energy_kwh",), ())):
         return "ask_value"
-    if label in ("ask_past", "ask_history") and not past and not words & {"when", "recent", "events", "activity", "log", "today", "tonight", "since", "anything"}:
+    if label in ("ask_past", "ask_history") and not past and not words & _LOOKING_BACK:
         return "ask_value" if measures else "ask_state"
     if "how many" in text:
         return "ask_devices" if re.search(r"\b(?:do i have|do we have|are there|have i got)$", text) else "ask_count"
-    if re.match(r"^(?:which|what) .*\b(?:is|are)\b", text) and reading.predicate_of(found) and not re.match(r"^what (?:is|are) (?:the|my|our) ", text):
+    if (
+        re.match(r"^(?:which|what) .*\b(?:is|are)\b", text)
+        and reading.predicate_of(found)
+        and not re.match(r"^what (?:is|are) (?:the|my|our) ", text)
+    ):
         return "ask_which"
-    if label in ("ask_state", "ask_which", "ask_overview") and measures and not reading.predicate_of(found) and not reading.noun_of(found) and re.match(r"^(?:please |tell me |hey )?(?:what|how|give|tell)", text):
+    if (
+        label in ("ask_state", "ask_which", "ask_overview")
+        and measures
+        and not reading.predicate_of(found)
+        and not reading.noun_of(found)
+        and re.match(r"^(?:please |tell me |hey )?(?:what|how|give|tell)", text)
+    ):
         return "ask_value"
-    if label == "ask_value" and reading.predicate_of(found) and re.match(r"^(?:please |hey )?(?:is|are|do|does|tell me if|check)", text):
+    if (
+        label == "ask_value"
+        and reading.predicate_of(found)
+        and re.match(r"^(?:please |hey )?(?:is|are|do|does|tell me if|check)", text)
+    ):
         return "ask_state"
     if label == "ask_value" and not measures and re.search(r"\b(?:status|state)\b", text):
         return "ask_state"
@@ -125,23 +197,67 @@ def _state(label: str, found: Frame, spoken: str, home: Home, area: str, context
     words = set(found.words)
     if checked is None and form in ("yes_no", "all") and measuring.measured(found):
         return _value(found, spoken, home, area, context)
-    if predicate in ("hot", "cold") and not any(checked[0](d, home.state(d)) is not None for d in home.devices if checked):
+    if predicate in ("hot", "cold") and not any(
+        checked[0](d, home.state(d)) is not None for d in home.devices if checked
+    ):
         return _value(found, spoken, home, area, context)
     if predicate in ("armed", "disarmed") and not any("arm_state" in home.state(d) for d in home.devices):
         armed = home.arm_state not in ("", "disarmed")
         yes = armed == (predicate == "armed")
-        return Part(text=spoken, say=f"{'Yes' if yes else 'No'}, the house is {home.arm_state.replace('_', ' ') or 'disarmed'} ({home.mode} mode)."), ()
-    if checked is None and words & {"ok", "okay", "secure", "safe", "alright", "fine"}:
-        return Part(text=spoken, say=reading.overview(home)), ()
-    if "everything" in words and predicate in ("secure", "safe", "secured", "closed") and not found.held:
-        return Part(text=spoken, say=reading.overview(home)), ()
-    drop = [predicate, "detected", "triggered", "noise", "update", "updates", "up", "date", "there", "someone", "anyone", "anybody", "at", "status", "state"]
+        return Part(
+            text=spoken,
+            say=f"{'Yes' if yes else 'No'}, the house is {home.arm_state.replace('_', ' ') or 'disarmed'} "
+            f"({home.mode} mode).",
+        ), ()
+    well = words & {"ok", "okay", "alright", "fine", "working"}
+    if (
+        words & {"everything", "house", "home", "we"}
+        and not found.held
+        and (well or predicate in ("secure", "safe", "secured"))
+    ):
+        return Part(text=spoken, say=reading.overview(home, asked=True)), ()
+    if well and predicate in ("", "working"):
+        checked, predicate, noun = None, "", ""
+    if noun == "occupancy" and "door" in words:
+        seen = tuple(d for d in home.devices if d.type in ("doorbell", "camera") and "motion" in home.state(d))
+        doors = tuple(d for d in seen if d.type == "doorbell") or seen
+        if doors:
+            moved = any(home.state(d)["motion"] for d in doors)
+            return Part(
+                text=spoken,
+                say=f"{'Yes' if moved else 'No'}, {names_of(doors)} {'sees' if len(doors) == 1 else 'see'} "
+                f"{'' if moved else 'no '}motion.",
+            ), doors
+    drop = [
+        predicate,
+        "ok",
+        "okay",
+        "fine",
+        "alright",
+        "working",
+        "detected",
+        "triggered",
+        "noise",
+        "update",
+        "updates",
+        "up",
+        "date",
+        "there",
+        "someone",
+        "anyone",
+        "anybody",
+        "at",
+        "status",
+        "state",
+    ]
     if predicate == "home":
         drop.append("home")
-    nouns = {n for n in ("smoke", "motion", "gas", "carbon", "monoxide", "leak", "water", "movement", "fire", "tampering", "problem", "flood", "update", "updates", "noise", "sound") if noun and n in words}
+    nouns = {n for n in _SENSED if noun and n in words}
     about = reading.subject(found, home, area, checked[0] if checked else None, drop)
     if checked is not None and (about.unmatched or not about.devices):
-        lighter = reading.subject(found, home, area, checked[0], [*drop, *nouns, "sensor", "sensors", "floor", "thing", "people"])
+        lighter = reading.subject(
+            found, home, area, checked[0], [*drop, *nouns, "sensor", "sensors", "floor", "thing", "people"]
+        )
         about = lighter if lighter.devices or lighter.ambiguous or not about.ambiguous else about
     before = _pronoun(found, context)
     if before and not [w for w in found.target if w not in ("it", "them", "that", predicate)]:
@@ -153,14 +269,16 @@ def _state(label: str, found: Frame, spoken: str, home: Home, area: str, context
     devices = about.devices or about.ambiguous
     if not devices:
         if checked is not None and about.area and not about.unmatched:
-            return Part(text=spoken, say=f"No, there is nothing {predicate or 'like that'} in the {about.area.lower()}."), ()
+            return Part(
+                text=spoken, say=f"No, there is nothing {predicate or 'like that'} in the {about.area.lower()}."
+            ), ()
         if checked is not None and not about.unmatched:
             return Part(text=spoken, say=f"No, nothing in this home is {predicate or noun.replace('_', ' ')}."), ()
         said = " ".join(about.said or about.unmatched)
         if form in ("any", "which", "count") and checked is not None and about.kind:
             where = f" in the {about.area.lower()}" if about.area else ""
             return Part(text=spoken, say=f"No, there are no {said}{where} here."), ()
-        return refusal(spoken, f"No, I can't find \"{said}\" in this home."), ()
+        return refusal(spoken, f'No, I can\'t find "{said}" in this home.'), ()
     if checked is None:
         if form == "count":
             return Part(text=spoken, say=f"There are {len(devices)}: {names_of(devices)}."), devices
@@ -196,7 +314,11 @@ def _value(found: Frame, spoken: str, home: Home, area: str, context: Context) -
     if held:
         exact = resolve(held, home.devices)
         single = [d for d in exact.devices if len([k for k in home.state(d) if k != "battery_pct"]) == 1]
-        if exact.by_name and single and (not attributes or not any(a in home.state(d) for a in attributes for d in exact.devices)):
+        if (
+            exact.by_name
+            and single
+            and (not attributes or not any(a in home.state(d) for a in attributes for d in exact.devices))
+        ):
             rows = _closest(single, found, home)
             return Part(text=spoken, say=measuring.only_value(rows, home)), (rows,)
     if before and not about.devices:
@@ -209,9 +331,13 @@ def _value(found: Frame, spoken: str, home: Home, area: str, context: Context) -
             return question(spoken, "Which room are you in?"), ()
         said = " ".join(about.said or about.unmatched)
         if not attributes:
-            return (refusal(spoken, f"I can't find \"{said}\" in this home."), ()) if said else (Part(text=spoken, say=reading.overview(home)), ())
+            return (
+                (refusal(spoken, f'I can\'t find "{said}" in this home.'), ())
+                if said
+                else (Part(text=spoken, say=reading.overview(home)), ())
+            )
         what = found.attribute or "that"
-        where = f" in the {about.area.lower()}" if about.area else f" for \"{said}\"" if said else ""
+        where = f" in the {about.area.lower()}" if about.area else f' for "{said}"' if said else ""
         return refusal(spoken, f"Nothing here measures {what}{where}."), ()
     having, attribute = measuring.best(devices, attributes, home)
     if having:
@@ -229,11 +355,35 @@ def _closest(rows: Sequence[Device], found: Frame, home: Home) -> Device:
 
 
 def _devices(found: Frame, spoken: str, home: Home, area: str) -> Found:
-    words = [w for w in found.target if w not in ("devices", "device", "sensors" if "sensor" not in found.target else "", "gadgets", "things", "control", "connected", "there", "list", "show", "have", "installed", "what", "got")]
-    about = resolve(words, home.devices, areas=home.areas, floors=home.floors, near_area=area) if [w for w in words if w not in ("in", "the", "all", "my", "here", "of", "house", "home")] else Targets(devices=home.devices)
+    words = [
+        w
+        for w in found.target
+        if w
+        not in (
+            "devices",
+            "device",
+            "sensors" if "sensor" not in found.target else "",
+            "gadgets",
+            "things",
+            "control",
+            "connected",
+            "there",
+            "list",
+            "show",
+            "have",
+            "installed",
+            "what",
+            "got",
+        )
+    ]
+    about = (
+        resolve(words, home.devices, areas=home.areas, floors=home.floors, near_area=area)
+        if [w for w in words if w not in _ALL_OF_IT]
+        else Targets(devices=home.devices)
+    )
     devices = about.devices or about.ambiguous
     if not devices:
-        return Part(text=spoken, say=f"No, I can't find \"{' '.join(about.said or words)}\" in this home."), ()
+        return Part(text=spoken, say=f'No, I can\'t find "{" ".join(about.said or words)}" in this home.'), ()
     count = f"{len(devices)} device{'s' if len(devices) != 1 else ''}"
     return Part(text=spoken, say=f"{count}: {listed([the(d).removeprefix('the ') for d in devices], 12)}."), devices
 
@@ -254,15 +404,19 @@ def _past(found: Frame, spoken: str, home: Home, now: datetime, area: str, conte
             return "motion" in device.capabilities
         return True
 
-    content = [w for w in words if w not in ("the", "a", "my", "at", "in", "of", "for", "doorbell", "near")]
-    about = resolve(words, home.devices, areas=home.areas, floors=home.floors, near_area=area, able=fits, implied=fits) if content else Targets()
+    content = [w for w in words if w not in _AROUND]
+    about = (
+        resolve(words, home.devices, areas=home.areas, floors=home.floors, near_area=area, able=fits, implied=fits)
+        if content
+        else Targets()
+    )
     if not about.devices and not about.ambiguous:
         before = _pronoun(found, context)
         about = Targets(devices=before) if before else about
     if about.ambiguous:
         about = Targets(devices=about.ambiguous, plural=True)
     if about.unmatched and not about.devices and not types:
-        return refusal(spoken, f"I can't find \"{' '.join(about.said)}\" in this home."), ()
+        return refusal(spoken, f'I can\'t find "{" ".join(about.said)}" in this home.'), ()
     arguments, stretch = back.events_call(found.words, about, now)
     return read(
         spoken, "get_recent_events", arguments,
@@ -272,8 +426,14 @@ def _past(found: Frame, spoken: str, home: Home, now: datetime, area: str, conte
 
 def _history(found: Frame, spoken: str, home: Home, now: datetime, area: str, context: Context) -> Found:
     attributes = measuring.measured(found) or ("temperature_c",)
-    words = tuple(w for at, w in enumerate(found.words) if at in found.held or (w not in _TIME_WORDS and w not in _PAST_VERBS and not w.replace(":", "").isdigit()))
-    from_here = Frame(words=words, target=found.target, held=frozenset(at for at, w in enumerate(words) if w in _held_words(found)))
+    words = tuple(
+        w
+        for at, w in enumerate(found.words)
+        if at in found.held or (w not in _TIME_WORDS and w not in _PAST_VERBS and not w.replace(":", "").isdigit())
+    )
+    from_here = Frame(
+        words=words, target=found.target, held=frozenset(at for at, w in enumerate(words) if w in _held_words(found))
+    )
     about = measuring.where(from_here, home, area, attributes)
     devices = about.devices or about.ambiguous or (context.devices if _pronoun(found, context) else ())
     if not devices and not about.unmatched:

@@ -10,14 +10,19 @@ from homeguard.model import Device
 _WEEKDAYS = {"monday": 1, "tuesday": 2, "wednesday": 3, "thursday": 4, "friday": 5, "saturday": 6, "sunday": 7}
 _REPEATS = ("every", "each", "daily", "nightly", "weekdays", "weekday", "weekends", "always", "everyday")
 _EVENTS = (
-    (r"\b(?:open|opens|opened|is open)\b", "open"), (r"\b(?:close|closes|closed|shuts)\b", "close"), (r"\b(?:unlock|unlocks|unlocked)\b", "unlock"),
-    (r"\b(?:lock|locks|locked)\b", "lock"), (r"\b(?:motion|movement|moves)\b", "motion"), (r"\b(?:rings|pressed|doorbell)\b", "ring"),
-    (r"\bsmoke\b", "smoke"), (r"\b(?:leak|water|wet)\b", "leak"), (r"\b(?:arrive|arrives|comes home|come home|gets home|get home)\b", "arrive"),
+    (r"\b(?:open|opens|opened|is open)\b", "open"), (r"\b(?:close|closes|closed|shuts)\b", "close"),
+    (r"\b(?:unlock|unlocks|unlocked)\b", "unlock"),
+    (r"\b(?:lock|locks|locked)\b", "lock"), (r"\b(?:motion|movement|moves)\b", "motion"),
+    (r"\b(?:rings|pressed|doorbell)\b", "ring"),
+    (r"\bsmoke\b", "smoke"), (r"\b(?:leak|water|wet)\b", "leak"),
+    (r"\b(?:arrive|arrives|comes home|come home|gets home|get home)\b", "arrive"),
     (r"\b(?:leaves|leave)\b", "leave"), (r"\b(?:offline)\b", "offline"), (r"\b(?:battery)\b", "battery"),
 )  # fmt: skip
 _EVENT_TYPES: Mapping[str, str] = {
-    "unlock": "door_unlocked", "lock": "door_locked", "motion": "motion_detected", "ring": "doorbell_pressed", "smoke": "smoke_detected",
-    "leak": "water_leak_detected", "arrive": "geofence_arriving", "leave": "geofence_leaving", "offline": "device_offline", "battery": "battery_low",
+    "unlock": "door_unlocked", "lock": "door_locked", "motion": "motion_detected", "ring": "doorbell_pressed",
+    "smoke": "smoke_detected",
+    "leak": "water_leak_detected", "arrive": "geofence_arriving", "leave": "geofence_leaving",
+    "offline": "device_offline", "battery": "battery_low",
 }  # fmt: skip
 
 
@@ -26,16 +31,31 @@ def split_rule(words: Sequence[str]) -> tuple[str, list[str], list[str]] | None:
     said = [w for w in words if w not in (".", "!", "?", ";")]
     text = " ".join(said)
     match = re.match(
-        r"^(?:please |create (?:a|an) (?:rule|automation|routine) (?:to|that) |make (?:a|an) (?:rule|automation|routine) (?:to|that) )?(.*)$",
+        r"^(?:please |create (?:a|an) (?:rule|automation|routine) (?:to|that) |make (?:a|an) "
+        r"(?:rule|automation|routine) (?:to|that) )?(.*)$",
         text,
     )
     body = match[1] if match else text
+    if re.match(
+        r"^if .+ (?:is|are) .*(?:above|below|over|under|higher|lower|more|less|warmer|colder|hotter|cooler)\b", body
+    ):
+        return None
     event = re.match(
-        r"^(?:when|whenever|as soon as|every time|each time|if|once) (?!was |did |is |does |do |are |were |will |has |can |should )(.+?)(?: , (?:then )?| then )(.+)$",
+        r"^(?:when|whenever|as soon as|every time|each time|if|once) (?!was |did |is |does |do |are |were |will "
+        r"|has |can |should )(.+?)(?: , (?:then )?| then )(.+)$",
         body,
     )
     if event:
         return "event", event[1].split(), event[2].split()
+    run_on = re.match(
+        r"^(?:when|whenever|as soon as|every time|each time|if|once) (?!was |did |is |does |do |are |were |will "
+        r"|has |can |should )(.+? "
+        r"(?:opens|closes|opened|closed|rings|unlocks|locks|unlocked|detected|leaves|arrives|moves|offline|comes "
+        r"home|come home|gets home|get home|leave|arrive)) (.+)$",
+        body,
+    )
+    if run_on:
+        return "event", run_on[1].split(), run_on[2].split()
     late = re.match(r"^(.+?) (?:when|whenever|as soon as|every time|each time) (?!was |did )(.+)$", body)
     if late and not re.match(r"^(?:tell me|do you know|show me|when|what|who)\b(?!.*\bif\b)", body):
         return "event", late[2].split(), late[1].split()
@@ -43,11 +63,14 @@ def split_rule(words: Sequence[str]) -> tuple[str, list[str], list[str]] | None:
     if delay and not re.search(r"\b(?:past|last)\b", body):
         return "delay", [], body.split()
     time = re.search(
-        r"\b(?:at|by) (\d{1,2}(?::\d\d)?)(?: (am|pm))?(?! percent| degrees)\b|\b(?:at|by) (noon|midnight|sunset|sunrise|dusk|dawn)\b",
+        r"\b(?:at|by) (\d{1,2}(?::\d\d)?)(?: (am|pm))?(?! percent| degrees)\b|\b(?:at|by) "
+        r"(noon|midnight|sunset|sunrise|dusk|dawn)\b",
         body,
     )
     repeats = any(w in _REPEATS for w in said) and re.search(
-        r"\b(?:every|each) (?:day|night|morning|evening|week|weekday|weekend|monday|tuesday|wednesday|thursday|friday|saturday|sunday|afternoon|noon)|\b(?:daily|nightly|weekdays|weekends|everyday)\b",
+        r"\b(?:every|each) "
+        r"(?:day|night|morning|evening|week|weekday|weekend|monday|tuesday|wednesday|thursday|friday|saturday|"
+        r"sunday|afternoon|noon)|\b(?:daily|nightly|weekdays|weekends|everyday)\b",
         body,
     )
     if repeats and (time or re.search(r"(?:every|each) (?:morning|night|evening|noon)", body)):
@@ -58,13 +81,15 @@ def split_rule(words: Sequence[str]) -> tuple[str, list[str], list[str]] | None:
             body,
         )
         rest = re.sub(
-            r"\b(?:on )?(?:every|each) (?:single )?\w+\b|\b(?:daily|nightly|on weekdays|on weekends|weekdays|weekends|everyday)\b",
+            r"\b(?:on )?(?:every|each) (?:single )?\w+\b|\b(?:daily|nightly|on weekdays|on "
+            r"weekends|weekdays|weekends|everyday)\b",
             " ",
             rest,
         )
         return "schedule", trigger.split(), [w for w in rest.split() if w != ","]
     clock = re.search(
-        r"\b(?:at|by) (?:\d{1,2}:\d\d|\d{1,2} (?:am|pm)|\d{1,2} oclock|noon|midnight|sunset|sunrise|dusk|dawn)(?: (?:am|pm))?\b",
+        r"\b(?:at|by) (?:\d{1,2}:\d\d|\d{1,2} (?:am|pm)|\d{1,2} oclock|noon|midnight|sunset|sunrise|dusk|dawn)(?: "
+        r"(?:am|pm))?\b",
         body,
     )
     return ("once", clock[0].split(), body.split()) if clock else None

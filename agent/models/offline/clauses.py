@@ -28,7 +28,7 @@ def clauses(
             elif current:
                 current = [*current, *joint, *segment]
             else:
-                current = list(segment)
+                current, opened = list(segment), (*opened, *joint)
         if current:
             out.append((opened, current))
     return out

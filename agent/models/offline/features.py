@@ -7,13 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.models.offline.words import PUNCTUATION, is_number
+from homeguard.kinds import KINDS, name_words, singular
 from homeguard.model import Device
-from homeguard.targets import KINDS, name_words, singular
 from homeguard.vocabulary import COLORS
 
 #: Length of a feature vector; a power of two.
 SIZE = 4096
-_KIND_MASK = {("people",): "<people>", ("person",): "<people>", ("door",): "<door>", ("window",): "<window>"}
+_KIND_MASK: dict[tuple[str, ...], str] = {
+    ("people",): "<people>",
+    ("person",): "<people>",
+    ("door",): "<door>",
+    ("window",): "<window>",
+}
 
 
 def masked(words: Sequence[str], devices: Sequence[Device], places: Sequence[str] = ()) -> list[str]:

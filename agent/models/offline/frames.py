@@ -9,7 +9,7 @@ from agent.models.offline import values
 from agent.models.offline.lexicon import FILLERS
 from agent.models.offline.values import Amount
 from agent.models.offline.verbs import actions
-from agent.models.offline.words import PUNCTUATION
+from agent.models.offline.words import PUNCTUATION, those
 from homeguard.model import Device
 from homeguard.targets import protected
 
@@ -18,12 +18,13 @@ def _phrases(text: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(phrase.split()) for phrase in text.split(" | "))
 
 
-QUESTION_STARTS: Final = frozenset(
-    "is are was were did does do has have had what which who whom whose when where why how any status am anything anyone "
-    "should".split()
+QUESTION_STARTS: Final = those(
+    "is are was were did does do has have had what which who whom whose when where why how any status am anything "
+    "anyone should"
 )
 _TELLS: Final = _phrases(
-    "tell me | show me | show | check if | check whether | check that | check | list | give me | let me know | find out | "
+    "tell me | show me | show | check if | check whether | check that | check | list | give me | let me know | "
+    "find out | "
     "do you know | describe | i want to know | i need to know | i wonder | any idea | see if | verify | confirm that | "
     "confirm whether | confirm if | read | say | count | get me | report | remind me"
 )
@@ -33,16 +34,18 @@ _REQUESTS: Final = _phrases(
 )
 _NEGATIONS: Final = re.compile(
     r"\b(?:dont|do not|never|must not|should not|no need to|not|cannot let|without|instead of|rather than|"
-    r"(?:nobody|no one) should|refuse to|avoid|stop anyone from|refrain from|do nothing|forget about|hold off|no unlocking|"
+    r"(?:nobody|no one) should|refuse to|avoid|stop anyone from|refrain from|do nothing|forget about|hold off|no "
+    r"unlocking|"
     r"no opening|under no circumstances|keep from)\b"
 )
 _NOT_NEGATIONS: Final = re.compile(
-    r"\b(?:(?:dont|do not) forget to|why dont you|if not|dont you want|(?:whether )?or not|never mind|(?:if )?you dont mind|"
+    r"\b(?:(?:dont|do not) forget to|why dont you|if not|dont you want|(?:whether )?or not|never mind|(?:if )?you "
+    r"dont mind|"
     r"if you do not mind)\b"
 )
-_BEFORE_QUESTION: Final = frozenset("please hey hi hello ok okay homeguard and so um well , now also then but".split())
-_OPEN_ENDED: Final = frozenset("lock unlock arm disarm dock mute".split())
-_LOOSE_ENDS: Final = frozenset("and or , the in on of a from".split())
+_BEFORE_QUESTION: Final = those("please hey hi hello ok okay homeguard and so um well , now also then but")
+_OPEN_ENDED: Final = frozenset(["lock", "unlock", "arm", "disarm", "dock", "mute"])
+_LOOSE_ENDS: Final = those("and or , the in on of a from")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,8 @@ def frame(words: Sequence[str], devices: Sequence[Device], places: Iterable[str]
     if (amount or color or kelvin or option) and "set" not in allowed and not _OPEN_ENDED & set(allowed):
         allowed = (*allowed, "set")
     return Frame(
-        words=tuple(said), actions=() if question else allowed, question=question, negated=is_negated(said), attribute=about,
+        words=tuple(said), actions=() if question else allowed, question=question, negated=is_negated(said),
+        attribute=about,
         value=amount, relative=relative, color=color, kelvin=kelvin, option=option,
         target=tuple(_target(said, held, used, question)), held=frozenset(held),
     )  # fmt: skip

@@ -8,27 +8,48 @@ from zoneinfo import ZoneInfo
 from agent.models.offline.home import Home
 from agent.models.offline.times import Span, moment, span
 from agent.models.offline.wording import clock, listed, start, the, when
+from agent.models.offline.words import those
 from homeguard.clock import iso, parse_time
 from homeguard.model import Device
 from homeguard.targets import Targets
 from homeguard.units import value_text
 
+_ARRIVING: Final = those("who when anyone someone come came get got did")
+_OVER_TIME: Final = those(
+    "average mean highest lowest maximum minimum max min peak low high changed over history graph trend"
+)
+
 _KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "unlock": ("door_unlocked",), "unlocked": ("door_unlocked",), "unlocking": ("door_unlocked",), "lock": ("door_locked",), "locked": ("door_locked",),
-    "open": ("door_open", "window_open", "garage_open"), "opened": ("door_open", "window_open", "garage_open"), "close": ("door_closed", "window_closed", "garage_closed"),
-    "closed": ("door_closed", "window_closed", "garage_closed"), "shut": ("door_closed", "window_closed", "garage_closed"),
-    "ring": ("doorbell_pressed",), "rang": ("doorbell_pressed",), "rung": ("doorbell_pressed",), "doorbell": ("doorbell_pressed",), "visitor": ("doorbell_pressed", "person_detected"),
-    "visitors": ("doorbell_pressed", "person_detected"), "motion": ("motion_detected",), "movement": ("motion_detected",), "move": ("motion_detected",), "moved": ("motion_detected",),
-    "smoke": ("smoke_detected",), "leak": ("water_leak_detected",), "package": ("package_detected",), "delivery": ("package_detected",), "packages": ("package_detected",),
-    "person": ("person_detected",), "face": ("face_recognized",), "car": ("vehicle_detected",), "vehicle": ("vehicle_detected",), "glass": ("glass_break",),
-    "alarm": ("alert_raised",), "alert": ("alert_raised",), "offline": ("device_offline",), "code": ("code_used",), "arrive": ("geofence_arriving",), "arrived": ("geofence_arriving",),
-    "home": ("geofence_arriving",), "leave": ("geofence_leaving",), "left": ("geofence_leaving",), "come": ("geofence_arriving", "person_detected", "door_open", "door_unlocked"), "enter": ("door_open", "door_unlocked"),
-    "entered": ("door_open", "door_unlocked"), "came": ("geofence_arriving", "person_detected", "door_open", "door_unlocked"), "broke": ("glass_break",), "tamper": ("tamper_detected",), "armed": ("arm_state_changed",), "disarmed": ("arm_state_changed",),
+    "unlock": ("door_unlocked",), "unlocked": ("door_unlocked",), "unlocking": ("door_unlocked",),
+    "lock": ("door_locked",), "locked": ("door_locked",),
+    "open": ("door_open", "window_open", "garage_open"), "opened": ("door_open", "window_open", "garage_open"),
+    "close": ("door_closed", "window_closed", "garage_closed"),
+    "closed": ("door_closed", "window_closed", "garage_closed"), "shut": ("door_closed", "window_closed",
+    "garage_closed"),
+    "ring": ("doorbell_pressed",), "rang": ("doorbell_pressed",), "rung": ("doorbell_pressed",),
+    "doorbell": ("doorbell_pressed",), "visitor": ("doorbell_pressed", "person_detected"),
+    "visitors": ("doorbell_pressed", "person_detected"), "motion": ("motion_detected",),
+    "movement": ("motion_detected",), "move": ("motion_detected",), "moved": ("motion_detected",),
+    "smoke": ("smoke_detected",), "leak": ("water_leak_detected",), "package": ("package_detected",),
+    "delivery": ("package_detected",), "packages": ("package_detected",),
+    "person": ("person_detected",), "face": ("face_recognized",), "car": ("vehicle_detected",),
+    "vehicle": ("vehicle_detected",), "glass": ("glass_break",),
+    "alarm": ("alert_raised",), "alert": ("alert_raised",), "offline": ("device_offline",), "code": ("code_used",),
+    "arrive": ("geofence_arriving",), "arrived": ("geofence_arriving",),
+    "home": ("geofence_arriving",), "leave": ("geofence_leaving",), "left": ("geofence_leaving",),
+    "come": ("geofence_arriving", "person_detected", "door_open", "door_unlocked"),
+    "enter": ("door_open", "door_unlocked"),
+    "entered": ("door_open", "door_unlocked"), "came": ("geofence_arriving", "person_detected", "door_open",
+    "door_unlocked"), "broke": ("glass_break",), "tamper": ("tamper_detected",), "armed": ("arm_state_changed",),
+    "disarmed": ("arm_state_changed",),
 }  # fmt: skip
 _SAID: Final[Mapping[str, str]] = {
-    "door_unlocked": "unlocked", "door_locked": "locked", "door_open": "opened", "door_closed": "closed", "window_open": "opened", "window_closed": "closed",
-    "garage_open": "opened", "garage_closed": "closed", "motion_detected": "saw motion", "motion_stopped": "motion stopped", "doorbell_pressed": "rang",
-    "smoke_detected": "detected smoke", "device_offline": "went offline", "device_online": "came online", "battery_low": "battery low",
+    "door_unlocked": "unlocked", "door_locked": "locked", "door_open": "opened", "door_closed": "closed",
+    "window_open": "opened", "window_closed": "closed",
+    "garage_open": "opened", "garage_closed": "closed", "motion_detected": "saw motion",
+    "motion_stopped": "motion stopped", "doorbell_pressed": "pressed",
+    "smoke_detected": "detected smoke", "device_offline": "went offline", "device_online": "came online",
+    "battery_low": "battery low",
 }  # fmt: skip
 _QUIET: Final = frozenset(
     ("heartbeat", "telemetry", "trends", "canary", "state_changed", "command_result", "command_requested")
@@ -46,10 +67,7 @@ def local(now: datetime, zone: str) -> datetime:
 def event_types(words: Sequence[str]) -> tuple[str, ...]:
     """The event types that a question about the past asks for, `()` for all."""
     for word in words:
-        if word in _KINDS and not (
-            word in ("home", "left")
-            and not {"who", "when", "anyone", "someone", "come", "came", "get", "got", "did"} & set(words)
-        ):
+        if word in _KINDS and not (word in ("home", "left") and not _ARRIVING & set(words)):
             return _KINDS[word]
     return ()
 
@@ -64,11 +82,20 @@ def events_call(words: Sequence[str], found: Targets, now: datetime) -> tuple[Ma
     types = event_types(words)
     hours = max(1, min(24 * 90, -int(-((now - stretch.start).total_seconds() // 3600)) + 1))
     arguments: dict[str, Any] = {"hours": hours, "limit": 500}
+    if len(found.devices) == 1 and len(types) == 3:
+        types = (_of_kind(found.devices[0], types),)
     if len(types) == 1:
         arguments["event_type"] = types[0]
     if len(found.devices) == 1:
         arguments["device_id"] = found.devices[0].id
     return arguments, stretch
+
+
+def _of_kind(device: Device, types: Sequence[str]) -> str:
+    """Of "door, window or garage opened" the one that this device can report."""
+    garage = device.type in ("garage_door", "gate") or device.config.get("placement") == "garage"
+    kind = "garage" if garage else "window" if device.config.get("placement") == "window" else "door"
+    return next(t for t in types if t.startswith(kind))
 
 
 def events_answer(
@@ -91,19 +118,25 @@ def events_answer(
             stretch.start <= at <= stretch.end
             and (not types or kind in types)
             and (not ids or event.get("device_id") in ids)
+            and (types or kind not in _QUIET)
         ):
-            if types or kind not in _QUIET:
-                rows.append((at, event))
+            rows.append((at, event))
     rows.sort(key=lambda r: r[0], reverse=True)
     about = f" for {_names(found)}" if ids else ""
     if not rows:
         verb = _verb(types, words)
+        if "motion_detected" in types:
+            return f"No, no motion was seen {stretch.said}{about}."
+        if verb and len(found.devices) == 1:
+            opening = "" if words[:1] and words[0] in ("when", "what", "who") else "No, "
+            return start(f"{opening}{the(found.devices[0])} was not {verb} {stretch.said}.")
         return (
             f"No, nothing was {verb} {stretch.said}{about}." if verb else f"No, nothing happened {stretch.said}{about}."
         )
     if "times" in words or ("how" in words and "many" in words):
-        return f"{len(rows)} time{'s' if len(rows) != 1 else ''} {stretch.said}{about}; the last was {when(rows[0][0], now)}."
-    first = "when" in words or "time" in words or "last" in words and "night" not in words
+        times = f"{len(rows)} time{'s' if len(rows) != 1 else ''}"
+        return f"{times} {stretch.said}{about}; the last was {when(rows[0][0], now)}."
+    first = "when" in words or "time" in words or ("last" in words and "night" not in words)
     if first and types:
         return f"{start(_subject(rows[0][1], names))} {_did(rows[0][1])} {when(rows[0][0], now)}."
     said = [f"{_subject(e, names)} {_did(e)} {when(at, now)}" for at, e in rows[:4]]
@@ -129,7 +162,7 @@ def _subject(event: Mapping[str, Any], names: Mapping[str, Device]) -> str:
 def _did(event: Mapping[str, Any]) -> str:
     kind = str(event.get("event_type") or "")
     spoken = _SAID.get(kind, kind.replace("_", " "))
-    return f"was {spoken}" if spoken in ("unlocked", "locked", "opened", "closed") else spoken
+    return f"was {spoken}" if spoken in ("unlocked", "locked", "opened", "closed", "pressed") else spoken
 
 
 def history_call(
@@ -137,27 +170,7 @@ def history_call(
 ) -> tuple[Mapping[str, Any], datetime | None, Span | None]:
     """The arguments of `get_device_history`: a moment, or a stretch for averages and extremes. `now` is local."""
     at = moment(words, now)
-    extremes = bool(
-        {
-            "average",
-            "mean",
-            "highest",
-            "lowest",
-            "maximum",
-            "minimum",
-            "max",
-            "min",
-            "peak",
-            "low",
-            "high",
-            "changed",
-            "over",
-            "history",
-            "graph",
-            "trend",
-        }
-        & set(words)
-    )
+    extremes = bool(_OVER_TIME & set(words))
     if at is not None and not extremes:
         return {"device_id": device.id, "metric": metric, "at": iso(at)}, at, None
     stretch = span(words, now) or Span(now - timedelta(hours=24), now, "in the last 24 hours")
@@ -189,7 +202,8 @@ def history_answer(
         found = output.get("value_at")
         if not isinstance(found, Mapping) or not isinstance(found.get("value"), int | float):
             return f"I have no {what} reading from {name} {_said_at(at, now)}."
-        return f"{start(_said_at(at, now))} {name} measured {value_text(metric, float(found['value']), home.unit_system)} ({what}{_measured(found, at, zone)})."
+        shown = value_text(metric, float(found["value"]), home.unit_system)
+        return f"{start(_said_at(at, now))} {name} measured {shown} ({what}{_measured(found, at, zone)})."
     windows = [
         w for w in output.get("windows") or () if isinstance(w, Mapping) and isinstance(w.get("average"), int | float)
     ]
@@ -202,9 +216,9 @@ def history_answer(
     high = max(float(w.get("maximum", w["average"])) for w in windows)
     text = {k: value_text(metric, v, home.unit_system) for k, v in (("average", average), ("low", low), ("high", high))}
     asked = set(words)
-    if asked & {"highest", "maximum", "max", "peak", "high"}:
+    if asked & {"highest", "maximum", "max", "peak", "high"} or ({"hot", "warm"} & asked and "get" in asked):
         return f"The highest {what} of {name} {said} was {text['high']}."
-    if asked & {"lowest", "minimum", "min", "low"}:
+    if asked & {"lowest", "minimum", "min", "low"} or ("cold" in asked and "get" in asked):
         return f"The lowest {what} of {name} {said} was {text['low']}."
     return f"The {what} of {name} {said} averaged {text['average']}, between {text['low']} and {text['high']}."
 
@@ -239,7 +253,8 @@ def energy_answer(output: Mapping[str, Any], period_days: int) -> str:
     if rows:
         top = max(rows, key=lambda d: float(d.get("energy_kwh") or d.get("kwh") or 0))
         said.append(
-            f"The most went to {top.get('device') or top.get('name')} ({float(top.get('energy_kwh') or top.get('kwh') or 0):.1f} kWh)."
+            f"The most went to {top.get('device') or top.get('name')} "
+            f"({float(top.get('energy_kwh') or top.get('kwh') or 0):.1f} kWh)."
         )
     return " ".join(said)
 

@@ -6,27 +6,38 @@ from typing import Final
 from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
 from agent.models.offline.wording import start, state_words, the, value
+from agent.models.offline.words import those
+from homeguard.kinds import fold, singular
 from homeguard.model import Device
-from homeguard.targets import Targets, fold, resolve, singular
+from homeguard.targets import Targets, resolve
 
 #: Words -> attributes, the likeliest first.
 MEASURES: Final[Mapping[str, tuple[str, ...]]] = {
-    "temperature": ("temperature_c", "target_c"), "warm": ("temperature_c",), "cold": ("temperature_c",), "hot": ("temperature_c",),
-    "temperatures": ("temperature_c",), "warmer": ("temperature_c",), "humidity": ("humidity_pct", "target_humidity_pct"),
-    "humid": ("humidity_pct",), "damp": ("humidity_pct",), "battery": ("battery_pct",), "charge": ("battery_pct",), "juice": ("battery_pct",),
-    "brightness": ("brightness_pct", "illuminance_lx"), "bright": ("brightness_pct", "illuminance_lx"), "dark": ("illuminance_lx",),
+    "temperature": ("temperature_c", "target_c"), "warm": ("temperature_c",), "cold": ("temperature_c",),
+    "hot": ("temperature_c",),
+    "temperatures": ("temperature_c",), "warmer": ("temperature_c",),
+    "humidity": ("humidity_pct", "target_humidity_pct"),
+    "humid": ("humidity_pct",), "damp": ("humidity_pct",), "battery": ("battery_pct",), "batteries": ("battery_pct",),
+    "charge": ("battery_pct",), "juice": ("battery_pct",),
+    "brightness": ("brightness_pct", "illuminance_lx"), "bright": ("brightness_pct", "illuminance_lx"),
+    "dark": ("illuminance_lx",),
     "illuminance": ("illuminance_lx",), "lux": ("illuminance_lx",), "volume": ("volume_pct",), "loud": ("volume_pct",),
-    "position": ("position_pct",), "power": ("power_w",), "watts": ("power_w",), "energy": ("energy_kwh",), "voltage": ("voltage_v",),
-    "current": ("current_a",), "pressure": ("pressure_hpa",), "co2": ("co2_ppm",), "dioxide": ("co2_ppm",), "pm2.5": ("pm25_ugm3",),
-    "voc": ("voc_ppb",), "signal": ("signal_dbm",), "speed": ("speed_pct", "speed"), "color": ("hue",), "frequency": ("frequency_hz",),
-    "target": ("target_c", "target_humidity_pct"), "setpoint": ("target_c",), "mode": ("hvac_mode",), "source": ("source",),
-    "playing": ("title", "playback"), "song": ("title",), "watching": ("title",), "motion": (), "density": ("density",), "air": ("pm25_ugm3", "co2_ppm", "voc_ppb"),
+    "position": ("position_pct",), "power": ("power_w",), "watts": ("power_w",), "energy": ("energy_kwh",),
+    "voltage": ("voltage_v",),
+    "current": ("current_a",), "pressure": ("pressure_hpa",), "co2": ("co2_ppm",), "dioxide": ("co2_ppm",),
+    "pm2.5": ("pm25_ugm3",),
+    "voc": ("voc_ppb",), "signal": ("signal_dbm",), "speed": ("speed_pct", "speed"), "color": ("hue",),
+    "frequency": ("frequency_hz",),
+    "target": ("target_c", "target_humidity_pct"), "setpoint": ("target_c",), "mode": ("hvac_mode",),
+    "source": ("source",),
+    "playing": ("title", "playback"), "song": ("title",), "watching": ("title",), "motion": (),
+    "density": ("density",), "air": ("pm25_ugm3", "co2_ppm", "voc_ppb"),
 }  # fmt: skip
-_ASKING: Final = frozenset(
-    ("what", "how", "is", "are", "the", "tell", "me", "give", "show", "current", "currently", "reading", "measured", "indicated",
-     "level", "levels", "percentage", "amount", "value", "it", "there", "now", "much", "does", "say", "read", "have", "left", "got", "inside",
-     "indoors", "by", "set", "point", "like", "degrees", "do", "we", "at", "my", "right", "room's", "that", "stand", "charge", "of", "from", "get", "many", "percent", "relative", "report", "reads", "says", "status", "state", "last")
-)  # fmt: skip
+_ASKING: Final = those(
+    "what how is are the tell me give show current currently reading measured indicated level levels percentage "
+    "amount value it there now much does say read have left got inside indoors by set point like degrees do we at my "
+    "right room's that stand charge of from get many percent relative report reads says status state last"
+)
 
 
 def measured(wanted: Frame) -> tuple[str, ...]:
@@ -120,7 +131,8 @@ def answer(devices: Sequence[Device], attribute: str, home: Home) -> str:
     if len(devices) == 1:
         device = devices[0]
         tail = "" if home.fact(device, "online") is not False else " (last known; it is offline)"
-        return f"{start(the(device))} {_verb(attribute)} {value(attribute, _value(home, device, attribute), home, device)}{what}{tail}."
+        shown = value(attribute, _value(home, device, attribute), home, device)
+        return f"{start(the(device))} {_verb(attribute)} {shown}{what}{tail}."
     parts = [f"{the(d)} {value(attribute, _value(home, d, attribute), home, d)}" for d in devices[:4]]
     return f"{start(', '.join(parts))}."
 
@@ -137,5 +149,6 @@ def _verb(attribute: str) -> str:
 
 
 def _called(attribute: str) -> str:
-    return {"battery_pct": " battery", "humidity_pct": " humidity", "brightness_pct": " brightness", "volume_pct": " volume",
+    return {"battery_pct": " battery", "humidity_pct": " humidity", "brightness_pct": " brightness",
+        "volume_pct": " volume",
             "position_pct": " open", "target_humidity_pct": " target humidity"}.get(attribute, "")  # fmt: skip

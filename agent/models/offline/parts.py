@@ -38,13 +38,17 @@ def question(text: str, say: str) -> Part:
 
 
 _DONE: Mapping[str, str] = {
-    "lock": "locked", "unlock": "unlocked", "open": "open", "close": "closed", "turn_on": "on", "turn_off": "off", "stop": "stopped",
-    "play": "playing", "pause": "paused", "mute": "muted", "unmute": "unmuted", "start": "started", "return_to_base": "on its way to its base",
-    "arm": "armed", "disarm": "disarmed", "next": "on the next track", "previous": "on the previous track", "locate": "making itself heard",
+    "lock": "locked", "unlock": "unlocked", "open": "open", "close": "closed", "turn_on": "on", "turn_off": "off",
+    "stop": "stopped",
+    "play": "playing", "pause": "paused", "mute": "muted", "unmute": "unmuted", "start": "started",
+    "return_to_base": "on its way to its base",
+    "arm": "armed", "disarm": "disarmed", "next": "on the next track", "previous": "on the previous track",
+    "locate": "making itself heard",
     "snapshot": "taking a picture", "record": "recording",
 }  # fmt: skip
 _DOING: Mapping[str, str] = {
-    "lock": "lock", "unlock": "unlock", "open": "open", "close": "close", "turn_on": "turn on", "turn_off": "turn off", "stop": "stop",
+    "lock": "lock", "unlock": "unlock", "open": "open", "close": "close", "turn_on": "turn on",
+    "turn_off": "turn off", "stop": "stop",
     "return_to_base": "send home", "set_home_mode": "change the mode of",
 }  # fmt: skip
 
@@ -74,9 +78,14 @@ def done(command: str, parameters: Mapping[str, Any], home: Home) -> str:
     return f"{'' if command == 'set_color' else 'set to '}{' '.join(words)}" if words else "done"
 
 
-def doing(command: str, parameters: Mapping[str, Any], home: Home) -> str:
-    """The command as a verb: `unlock`, `set ... to 72°F`."""
-    return _DOING.get(command, f"get to '{done(command, parameters, home)}'")
+def doing(command: str, parameters: Mapping[str, Any], home: Home, whom: str) -> str:
+    """The command as a verb with its object: `unlock the front door lock`, `set the thermostat to 72°F`."""
+    if command in _DOING:
+        return f"{_DOING[command]} {whom}"
+    after = done(command, parameters, home).removeprefix("set to ").removeprefix("at ")
+    return (
+        f"set {whom} to {after}" if command.startswith(("set_", "select_")) else f"{command.replace('_', ' ')} {whom}"
+    )
 
 
 def control(text: str, orders: Sequence[tuple[Device, Order]], home: Home) -> Part:
@@ -107,18 +116,18 @@ def control(text: str, orders: Sequence[tuple[Device, Order]], home: Home) -> Pa
 
 
 def _told(result: ToolResult, order: Order, members: Sequence[Device], home: Home) -> str:
-    verb = doing(order.command, order.parameters, home)
+    verb = doing(order.command, order.parameters, home, names_of(members))
     after = done(order.command, order.parameters, home)
-    whom = names_of(members)
-    be = "is" if len(members) == 1 else "are"
     if result.status == "asked":
-        return f"I need your OK to {verb} {whom}: please confirm on the card."
+        return f"I need your OK to {verb}: please confirm on the card."
     if result.status == "denied":
-        return f"Okay, I did not {verb} {whom}."
+        return f"Okay, I did not {verb}."
     if result.status == "refused":
-        return f"I may not {verb} {whom}: {_reason(result.error or str(result.output.get('reason') or ''), 'it is not allowed')}."
+        return (
+            f"I may not {verb}: {_reason(result.error or str(result.output.get('reason') or ''), 'it is not allowed')}."
+        )
     if result.status == "error":
-        return f"I could not {verb} {whom}: {_reason(result.error, 'the tool did not answer')}."
+        return f"I could not {verb}: {_reason(result.error, 'the tool did not answer')}."
     rows = result.output.get("results")
     each = [r for r in rows if isinstance(r, Mapping)] if isinstance(rows, list | tuple) else [result.output]
     by_id = {str(r.get("device_id")): r for r in each}
@@ -137,7 +146,8 @@ def _told(result: ToolResult, order: Order, members: Sequence[Device], home: Hom
                 f"I sent that to {whom} ({after}), but {'it has' if be == 'is' else 'they have'} not confirmed it yet."
             )
         elif outcome == "refused":
-            said.append(f"I may not {verb} {whom}: {_reason(reason, 'it is not allowed')}.")
+            what = doing(order.command, order.parameters, home, whom)
+            said.append(f"I may not {what}: {_reason(reason, 'it is not allowed')}.")
         else:
             said.append(f"{start(whom)} did not do it: {_reason(reason, 'no answer from the device')}.")
     return " ".join(said)
@@ -157,7 +167,8 @@ def failures(part: Part, results: Sequence[ToolResult]) -> list[dict[str, str]]:
         rows = result.output.get("results")
         for row in rows if isinstance(rows, list | tuple) else [result.output]:
             if isinstance(row, Mapping) and row.get("outcome") == "refused":
-                found.append({"text": part.text, "why": str(row.get("reason") or "refused")})
+                why = str(row.get("reason") or "refused")
+                found.append({"text": part.text, "why": why})
     return found
 
 

@@ -48,7 +48,7 @@ class OfflinePlanner:
         if calls and not results:
             return Step(text="", calls=tuple(c for _, c in calls), refusals=tuple(refused))
         said, failed = _answer(parts, calls, results)
-        return Step(text=said, refusals=tuple([*refused, *failed]))
+        return Step(text=said, refusals=(*refused, *failed))
 
     def _parts(self, prompt: Prompt, words: str, before: Sequence[Said], turn: Sequence[Said]) -> list[Part]:
         home = home_from(pages_of(turn))

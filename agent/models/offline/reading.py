@@ -6,8 +6,12 @@ from typing import Any, Final
 from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
 from agent.models.offline.wording import names_of, start, state_words, the
+from agent.models.offline.words import those
+from homeguard.kinds import singular
 from homeguard.model import Device
-from homeguard.targets import Targets, resolve, singular
+from homeguard.targets import Targets, resolve
+
+_UNSURE: Final = those("on home off out close lock unlock low")
 
 _DETECTS: Final = {
     "motion": "motion", "presence": "occupancy", "smoke": "smoke", "co": "co", "gas": "gas", "water_leak": "water_leak",
@@ -30,9 +34,9 @@ def _on(device: Device, state: State) -> bool | None:
     if isinstance(state.get("on"), bool):
         return bool(state["on"])
     if "playback" in state:
-        return state["playback"] in ("playing", "paused")
+        return str(state["playback"]) in ("playing", "paused")
     if "activity" in state:
-        return state["activity"] in ("cleaning", "returning")
+        return str(state["activity"]) in ("cleaning", "returning")
     if "hvac_mode" in state:
         return str(state["hvac_mode"]) != "off"
     if "arm_state" in state:
@@ -47,7 +51,7 @@ def _open(device: Device, state: State) -> bool | None:
         return bool(state["open"])
     position = state.get("position_pct")
     if "cover" in state:
-        return state["cover"] in ("open", "opening") or (state["cover"] == "stopped" and bool(position))
+        return str(state["cover"]) in ("open", "opening") or (str(state["cover"]) == "stopped" and bool(position))
     return position > 0 if isinstance(position, int | float) else None
 
 
@@ -78,9 +82,9 @@ def _running(device: Device, state: State) -> bool | None:
     if isinstance(state.get("running"), bool):
         return bool(state["running"])
     if "activity" in state:
-        return state["activity"] == "cleaning"
+        return str(state["activity"]) == "cleaning"
     if "playback" in state:
-        return state["playback"] == "playing"
+        return str(state["playback"]) == "playing"
     return _on(device, state) if device.type in ("fan", "sprinkler", "appliance", "plug", "humidifier") else None
 
 
@@ -92,31 +96,51 @@ _AFFECTED = _flag("motion", "occupancy")
 #: Words after "is it" -> how to tell, and the word for the opposite.
 PREDICATES: Final[Mapping[str, tuple[Check, str]]] = {
     "locked": (_is("lock", "locked"), "unlocked"), "unlocked": (_is("lock", "unlocked"), "locked"),
-    "jammed": (_is("lock", "jammed"), "fine"), "lock": (_is("lock", "locked"), "unlocked"), "unlock": (_is("lock", "unlocked"), "locked"),
-    "open": (_open, "closed"), "opened": (_open, "closed"), "closed": (_not(_open), "open"), "shut": (_not(_open), "open"),
+    "jammed": (_is("lock", "jammed"), "fine"), "lock": (_is("lock", "locked"), "unlocked"),
+    "unlock": (_is("lock", "unlocked"), "locked"),
+    "open": (_open, "closed"), "opened": (_open, "closed"), "closed": (_not(_open), "open"),
+    "shut": (_not(_open), "open"),
     "close": (_not(_open), "open"), "ajar": (_open, "closed"),
-    "on": (_on, "off"), "off": (_not(_on), "on"), "out": (_not(_on), "on"), "playing": (_is("playback", "playing"), "not playing"),
-    "paused": (_is("playback", "paused"), "not paused"), "muted": (_flag("muted"), "not muted"), "running": (_running, "not running"),
+    "on": (_on, "off"), "off": (_not(_on), "on"), "out": (_not(_on), "on"),
+    "playing": (_is("playback", "playing"), "not playing"),
+    "paused": (_is("playback", "paused"), "not paused"), "muted": (_flag("muted"), "not muted"),
+    "running": (_running, "not running"),
     "cleaning": (_is("activity", "cleaning"), "not cleaning"), "docked": (_is("activity", "docked"), "not docked"),
-    "triggered": (_detected, "not triggered"), "detected": (_detected, "not detected"), "active": (_detected, "not active"),
+    "triggered": (_detected, "not triggered"), "detected": (_detected, "not detected"),
+    "active": (_detected, "not active"),
     "tripped": (_detected, "not tripped"), "wet": (_flag("water_leak"), "dry"), "leaking": (_flag("water_leak"), "dry"),
-    "flooded": (_flag("water_leak"), "dry"), "dry": (_not(_flag("water_leak")), "wet"), "occupied": (_AFFECTED, "not occupied"),
-    "empty": (_not(_AFFECTED), "occupied"), "low": (_low, "not low"), "hot": (_hot, "not hot"), "cold": (_flag("cold"), "not cold"),
-    "home": (_flag("home"), "away"), "away": (_not(_flag("home")), "home"), "charging": (_flag("charging", "battery_charging"), "not charging"),
-    "connected": (_flag("connected", "connectivity"), "not connected"), "plugged": (_flag("plugged_in", "plug"), "unplugged"), "unplugged": (_not(_flag("plugged_in", "plug")), "plugged in"),
-    "powered": (_flag("powered", "power"), "not powered"), "safe": (_not(_flag("unsafe", "safety")), "not safe"), "unsafe": (_flag("unsafe", "safety"), "safe"),
+    "flooded": (_flag("water_leak"), "dry"), "dry": (_not(_flag("water_leak")), "wet"),
+    "occupied": (_AFFECTED, "not occupied"),
+    "empty": (_not(_AFFECTED), "occupied"), "low": (_low, "not low"), "hot": (_hot, "not hot"),
+    "cold": (_flag("cold"), "not cold"),
+    "home": (_flag("home"), "away"), "away": (_not(_flag("home")), "home"),
+    "charging": (_flag("charging", "battery_charging"), "not charging"),
+    "connected": (_flag("connected", "connectivity"), "not connected"),
+    "plugged": (_flag("plugged_in", "plug"), "unplugged"), "unplugged": (_not(_flag("plugged_in", "plug")),
+    "plugged in"),
+    "powered": (_flag("powered", "power"), "not powered"), "safe": (_not(_flag("unsafe", "safety")), "not safe"),
+    "unsafe": (_flag("unsafe", "safety"), "safe"),
     "vibrating": (_flag("vibration"), "not vibrating"), "moving": (_flag("moving", "motion"), "not moving"),
     "recording": (_flag("recording"), "not recording"), "armed": (_not(_is("arm_state", "disarmed")), "disarmed"),
-    "disarmed": (_is("arm_state", "disarmed"), "armed"), "secure": (_is("lock", "locked"), "unlocked"), "secured": (_is("lock", "locked"), "unlocked"),
+    "disarmed": (_is("arm_state", "disarmed"), "armed"), "secure": (_is("lock", "locked"), "unlocked"),
+    "secured": (_is("lock", "locked"), "unlocked"),
     "available": (_flag("update_available"), "not available"),
 }  # fmt: skip
 #: Nouns that ask whether something is there: "is there smoke", "any motion".
 _NOUNS: Final[Mapping[str, str]] = {
-    "smoke": "smoke", "fire": "smoke", "motion": "motion", "movement": "motion", "gas": "gas", "monoxide": "co", "co": "co", "leak": "water_leak",
-    "leakage": "water_leak", "water": "water_leak", "flood": "water_leak", "vibration": "vibration", "noise": "sound", "sound": "sound",
-    "update": "update_available", "tampering": "tamper", "problem": "problem", "anyone": "occupancy", "someone": "occupancy", "anybody": "occupancy",
+    "smoke": "smoke", "fire": "smoke", "motion": "motion", "movement": "motion", "gas": "gas", "monoxide": "co",
+    "co": "co", "leak": "water_leak",
+    "leakage": "water_leak", "water": "water_leak", "flood": "water_leak", "vibration": "vibration", "noise": "sound",
+    "sound": "sound",
+    "update": "update_available", "tampering": "tamper", "problem": "problem", "anyone": "occupancy",
+    "someone": "occupancy", "anybody": "occupancy",
 }  # fmt: skip
-_LOOSE: Final = frozenset(("there", "any", "is", "are", "still", "turned", "switched", "currently", "right", "securely", "left", "in", "up", "to", "date", "right", "detected", "do", "have", "which", "what", "how", "many", "all", "of", "tell", "me", "if", "whether", "check", "that", "show", "list", "count", "number", "or", "no", "yes", "answer", "please", "with", "device", "plugged", "things", "thing", "devices", "not", "left", "it", "did", "leave", "have", "we", "i", "does", "currently", "really", "actually", "properly", "anything", "being"))  # fmt: skip
+_LOOSE: Final = those(
+    "there any is are still turned switched currently right securely left in up to date right detected do have which "
+    "what how many all of tell me if whether check that show list count number or no yes answer please with device "
+    "plugged things thing devices not left it did leave have we i does currently really actually properly anything "
+    "being"
+)
 
 
 def predicate_of(wanted: Frame) -> str:
@@ -124,11 +148,7 @@ def predicate_of(wanted: Frame) -> str:
     words = [w for at, w in enumerate(wanted.words) if at not in wanted.held]
     if "up to date" in " ".join(words):
         return "up to date"
-    found = [
-        w
-        for w in words
-        if w in PREDICATES and not (w in ("on", "home", "off", "out", "close", "lock", "unlock", "low"))
-    ]
+    found = [w for w in words if w in PREDICATES and w not in _UNSURE]
     if found:
         return found[0]
     for word in ("off", "home", "low", "lock", "unlock", "close"):
@@ -140,10 +160,7 @@ def predicate_of(wanted: Frame) -> str:
             word == "on"
             and following
             in ("", "in", "at", "right", "now", "on", "upstairs", "downstairs", "here", "or", "?", "please", ",")
-            or word == "on"
-            and at
-            and words[at - 1] in ("turned", "switched")
-        ):
+        ) or (word == "on" and at and words[at - 1] in ("turned", "switched")):
             return "on"
     return ""
 
@@ -172,11 +189,15 @@ def subject(wanted: Frame, home: Home, near_area: str, check: Check | None, drop
     words = [w for w in wanted.target if w not in _LOOSE or w in ("all", "any", "in")]
     words = [w for w in words if w not in drop or (wanted.words.index(w) in wanted.held)]
 
+    if not words and check is _on:
+        lit = tuple(d for d in home.devices if {"on", "playback", "activity"} & set(home.state(d)))
+        return Targets(devices=lit, plural=True)
+
     def answers(device: Device) -> bool:
         return check is not None and check(device, home.state(device)) is not None
 
     return resolve(
-        words, home.devices, areas=home.areas, floors=home.floors, near_area=near_area,
+        words or ["all"], home.devices, areas=home.areas, floors=home.floors, near_area=near_area,
         able=answers if check is not None else None, implied=answers if check is not None else None,
     )  # fmt: skip
 
@@ -188,13 +209,25 @@ def yes_no(form: str, word: str, found: Targets, check: Check, opposite: str, ho
     true = [d for d, told in known if told]
     false = [d for d, told in known if not told]
     what = _what(found, [d for d, _ in known] or list(found.devices))
-    word = word.replace("plugged", "plugged in")
+    word = _SPOKEN.get(word, word)
     if form == "count":
         return f"{len(true)} {what if len(true) != 1 else _one(what)} {'is' if len(true) == 1 else 'are'} {word}."
+    if word == "detected" and found.kind and form in ("any", "yes_no", "all") and known:
+        where = f" in the {found.area.lower()}" if found.area else ""
+        thing = (
+            _THINGS.get(found.kind[0], " ".join(found.kind))
+            if found.kind[-1] not in ("sensor", "detector", "alarm")
+            else ""
+        )
+        if thing and true:
+            return f"Yes, {names_of(true, 3)} {'reports' if len(true) == 1 else 'report'} {thing}."
+        if thing:
+            return f"No, there is no {thing}{where} right now."
     if not known:
         if not unknown:
             return f"No, there is nothing here that can be {word}."
-        return f"I can't tell whether {names_of(unknown, 3)} {'is' if len(unknown) == 1 else 'are'} {word}: it only reports that it is {state_words(unknown[0], home)}."
+        whom, be = names_of(unknown, 3), "is" if len(unknown) == 1 else "are"
+        return f"I can't tell whether {whom} {be} {word}: it only reports that it is {state_words(unknown[0], home)}."
     if form == "which":
         return (
             f"{start(names_of(true))} {'is' if len(true) == 1 else 'are'} {word}."
@@ -220,6 +253,17 @@ def yes_no(form: str, word: str, found: Targets, check: Check, opposite: str, ho
         if opposite != "an update is available"
         else f"No, an update is available for {the(device)}."
     )
+
+
+_SPOKEN: Final = {
+    "plugged": "plugged in",
+    "lock": "locked",
+    "unlock": "unlocked",
+    "close": "closed",
+    "opened": "open",
+    "out": "off",
+}
+_THINGS: Final = {"carbon": "carbon monoxide", "water": "leak", "flood": "leak", "movement": "motion"}
 
 
 def _what(found: Targets, devices: Sequence[Device]) -> str:
@@ -260,8 +304,8 @@ def describe(devices: Sequence[Device], home: Home) -> str:
     )
 
 
-def overview(home: Home) -> str:
-    """The home in a sentence or two, what is not secure first."""
+def overview(home: Home, asked: bool = False) -> str:
+    """The home in a sentence or two, what is not secure first; `asked` opens with yes or no."""
     open_now = [d for d in home.devices if d.type in ("contact", "garage_door", "gate") and _open(d, home.state(d))]
     unlocked = [d for d in home.devices if home.state(d).get("lock") in ("unlocked", "jammed")]
     alarms = [
@@ -290,4 +334,6 @@ def overview(home: Home) -> str:
     if home.mode:
         arm = f", {home.arm_state.replace('_', ' ')}" if home.arm_state else ""
         said.append(f"The house is in {home.mode} mode{arm}.")
+    if asked:
+        said.insert(0, "No." if alarms or unlocked or open_now else "Yes.")
     return " ".join(said)

@@ -12,8 +12,10 @@ from agent.models.protocol import ToolResult
 from homeguard.targets import resolve
 
 _PLAIN = (
-    (r"^(?:ok |okay |well )?good ?night(?: everyone| all| homeguard| house)?$", "sleep"), (r"\b(?:i am|we are) (?:going|off|heading) to (?:bed|sleep)\b", "sleep"), (r"^time for bed$", "sleep"),
-    (r"\b(?:i am|we are) (?:leaving|going out|heading out|off to work|off|going to work|out)\b", "away"), (r"\b(?:i am|we are) (?:home|back|back home)$", "home"),
+    (r"^(?:ok |okay |well )?good ?night(?: everyone| all| homeguard| house)?$", "sleep"),
+    (r"\b(?:i am|we are) (?:going|off|heading) to (?:bed|sleep)\b", "sleep"), (r"^time for bed$", "sleep"),
+    (r"\b(?:i am|we are) (?:leaving|going out|heading out|off to work|off|going to work|out)\b", "away"),
+    (r"\b(?:i am|we are) (?:home|back|back home)$", "home"),
     (r"\b(?:i am|we are) (?:going|off|leaving) (?:on|for) (?:vacation|holiday)s?\b", "vacation"),
 )  # fmt: skip
 
@@ -22,8 +24,14 @@ def mode_part(found: Frame, spoken: str, home: Home, label: str) -> Part | None:
     """The call for a mode of the house, `None` when the clause is not about one."""
     text = re.sub(r"^(?:hey |ok |please )+|\b(?: please| now)$", "", spoken)
     mode = next((m for pattern, m in _PLAIN if re.search(pattern, text)), "")
-    named = re.search(r"\b(home|away|vacation|holiday|party|sleep|night|guest) mode\b", text) or re.search(r"\bmode (?:to|on) (home|away|vacation|party|sleep|night)\b", text)
-    house = re.search(r"\b(?:set|put|switch|change) (?:the |my )?(?:house|home|us) (?:to|in|into|on) (home|away|vacation|holiday|party|sleep|night)\b", text)
+    named = re.search(r"\b(home|away|vacation|holiday|party|sleep|night|guest) mode\b", text) or re.search(
+        r"\bmode (?:to|on) (home|away|vacation|party|sleep|night)\b", text
+    )
+    house = re.search(
+        r"\b(?:set|put|switch|change) (?:the |my )?(?:house|home|us) (?:to|in|into|on) "
+        r"(home|away|vacation|holiday|party|sleep|night)\b",
+        text,
+    )
     if not mode and (house or named):
         if named and not house and _is_device(found, home):
             return None
@@ -33,7 +41,15 @@ def mode_part(found: Frame, spoken: str, home: Home, label: str) -> Part | None:
         if any(home.takes(d, "arm") for d in home.devices):
             return None
         words = set(found.words)
-        mode = "home" if "disarm" in found.actions else "sleep" if words & {"night", "bed"} else "home" if words & {"stay"} else "away"
+        mode = (
+            "home"
+            if "disarm" in found.actions
+            else "sleep"
+            if words & {"night", "bed"}
+            else "home"
+            if words & {"stay"}
+            else "away"
+        )
     if not mode:
         return None
     arguments: dict[str, Any] = {"mode": mode}
@@ -64,5 +80,9 @@ def _is_device(found: Frame, home: Home) -> bool:
     """Whether a scene or a device has that name, or a device was named beside it."""
     if found.held:
         return True
-    words = [w for w in found.target if w not in HOME_MODES and w not in ("mode", "house", "home", "the", "for", "days", "hours")]
+    words = [
+        w
+        for w in found.target
+        if w not in HOME_MODES and w not in ("mode", "house", "home", "the", "for", "days", "hours")
+    ]
     return bool(words) and bool(resolve(words, home.devices, areas=home.areas, floors=home.floors).devices)

@@ -91,7 +91,8 @@ def span(words: Sequence[str], now: datetime) -> Span | None:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     text = " ".join(words)
     match = re.search(
-        r"\b(?:past|last|previous|in|within|these) (?:the )?(?:(?:last|past) )?(\d+)? ?(minute|hour|day|week|month)s?\b",
+        r"\b(?:past|last|previous|in|within|these) (?:the )?(?:(?:last|past) )?(\d+)? "
+        r"?(minute|hour|day|week|month)s?\b",
         text,
     )
     if match and (match[1] or "last" in words or "past" in words):
@@ -134,9 +135,9 @@ def span(words: Sequence[str], now: datetime) -> Span | None:
     if "this month" in text:
         return Span(midnight.replace(day=1), now, "this month")
     if "since" in words:
-        at = moment(list(words), now)
-        if at is not None:
-            return Span(at, now, f"since {at:%H:%M}")
+        since = moment(list(words), now)
+        if since is not None:
+            return Span(since, now, f"since {since:%H:%M}")
     day = _day(words, now)
     if day is not None:
         begin = day.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -4,12 +4,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from agent.models.offline import rules
 from agent.models.offline.act import Context, act, titled
 from agent.models.offline.ask import ask
 from agent.models.offline.classifier import Classifier
 from agent.models.offline.clauses import clauses
+from agent.models.offline.conditions import condition_part
 from agent.models.offline.features import masked
 from agent.models.offline.frames import Frame, frame
 from agent.models.offline.home import Home
@@ -17,10 +19,16 @@ from agent.models.offline.parts import Part, question
 from agent.models.offline.scenes import mode_part
 from agent.models.offline.talk import talk
 from agent.models.offline.wording import names_of
-from agent.models.offline.words import tokens
+from agent.models.offline.words import those, tokens
 from homeguard.targets import resolve
 
-_TALK = frozenset(("help", "greet", "thanks", "cancel", "time", "timer", "notes", "other", "yes"))
+_VERBS_AFTER_IF: Final = those(
+    "turn switch lock unlock open close set dim shut start stop play pause put make raise lower"
+)
+_SPARED_STATES: Final = those("leave keep on off as alone open locked closed")
+_KEPT_STATES: Final = those("leave keep on off alone as locked closed open unlocked anyone someone")
+
+_TALK: Final = those("help greet thanks cancel time timer notes other yes")
 _ASK = frozenset(
     ("ask_state", "ask_which", "ask_count", "ask_value", "ask_past", "ask_history", "ask_energy", "ask_anomalies",
      "ask_predictions", "ask_overview", "ask_devices")
@@ -58,6 +66,8 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
         return [rule], context
     parts: list[Part] = []
     negated = False
+    if words[0] == "if" and not {",", "then"} & set(words):
+        words = _comma(words)
     every = clauses(words, scene.home.devices, scene.home.places)
     for at, (joint, clause) in enumerate(every):
         remark = at < len(every) - 1 and bool({"am", "is", "are", "feel", "seems"} & set(clause))
@@ -68,7 +78,9 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
         if excluded is not None:
             parts[-1] = excluded
             continue
-        carried = negated and not found.question and bool(found.actions) and not (_CARRIES_ON & {*joint, *found.words[:1]})
+        carried = (
+            negated and not found.question and bool(found.actions) and not (_CARRIES_ON & {*joint, *found.words[:1]})
+        )
         if (found.negated or carried) and not found.question:
             negated = True
             parts.append(_left_alone(found, spoken, scene, context))
@@ -77,10 +89,14 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
             parts.append(_left_alone(found, spoken, scene, context))
             continue
         negated = False
-        if found.words[:1] == ("if",) or "if" in found.words[:2]:
-            parts.append(Part(text=spoken, say="", why=""))
-            context = replace(context, condition=tuple(found.words))
+        if found.words[:1] == ("if",):
+            context = replace(context, condition=condition_part(found, spoken, scene.home, scene.area))
             continue
+        if context.condition is not None and (found.actions or found.question):
+            held, context = context.condition, replace(context, condition=None)
+            if held.say:
+                parts.append(held)
+                continue
         part, after = _clause(found, spoken, joint, scene, context)
         if remark and not found.actions and not found.question:
             context = replace(context, devices=after.devices or context.devices)
@@ -91,11 +107,19 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
     return parts or [talk("other", said, scene.home, scene.now)], context
 
 
+def _comma(words: list[str]) -> list[str]:
+    """ "If it is on turn it off" with the comma that speech leaves out."""
+    for at in range(2, len(words) - 1):
+        if words[at] in _VERBS_AFTER_IF and words[at - 1] not in ("to", "is", "are", "the"):
+            return [*words[:at], ",", *words[at:]]
+    return words
+
+
 def _left_out(found: Frame, leave: bool, scene: Scene, context: Context, parts: Sequence[Part]) -> Part | None:
     """ "... but leave the hall light on": the earlier group without it."""
     if not (leave or (found.negated and not found.actions)) or not parts or not parts[-1].calls or not context.devices:
         return None
-    words = [w for w in found.target if w not in ("leave", "keep", "on", "off", "as", "alone", "open", "locked", "closed")]
+    words = [w for w in found.target if w not in _SPARED_STATES]
     spared = resolve(words, context.devices, able=None)
     gone = {d.id for d in (*spared.devices, *spared.ambiguous)}
     rest = tuple(d for d in context.devices if d.id not in gone)
@@ -107,17 +131,20 @@ def _left_out(found: Frame, leave: bool, scene: Scene, context: Context, parts: 
 def _left_alone(found: Frame, spoken: str, scene: Scene, context: Context) -> Part:
     """Nothing is done: the answer says of what."""
     home = scene.home
-    words = [w for w in found.target if w not in ("leave", "keep", "on", "off", "alone", "as", "locked", "closed", "open", "unlocked", "anyone", "someone")]
-    named = resolve(words, home.devices, areas=home.areas, floors=home.floors, near_area=scene.area, able=context.guess(found, home))
+    words = [w for w in found.target if w not in _KEPT_STATES]
+    named = resolve(
+        words, home.devices, areas=home.areas, floors=home.floors, near_area=scene.area, able=context.guess(found, home)
+    )
     devices = named.devices or named.ambiguous
     if devices:
-        return Part(text=spoken, say=f"Okay, I'll leave {names_of(devices, 3)} as {'it is' if len(devices) == 1 else 'they are'}.")
+        return Part(
+            text=spoken,
+            say=f"Okay, I'll leave {names_of(devices, 3)} as {'it is' if len(devices) == 1 else 'they are'}.",
+        )
     return Part(text=spoken, say="Okay, I won't do that.")
 
 
-def _clause(
-    found: Frame, spoken: str, joint: Sequence[str], scene: Scene, context: Context
-) -> tuple[Part, Context]:
+def _clause(found: Frame, spoken: str, joint: Sequence[str], scene: Scene, context: Context) -> tuple[Part, Context]:
     home = scene.home
     hidden = masked(found.words, home.devices, home.places)
     if found.question:
@@ -138,6 +165,8 @@ def _clause(
         if len(found.words) == 1 and found.words[0] in ("stop", "back", "next") and not _media(home):
             return talk("cancel", spoken, home, scene.now), context
         action, _ = scene.model.best(hidden, allowed)
+        if "start" in allowed and {"cleaning", "vacuuming", "mowing"} & set(found.words):
+            action = "start"
         return act(action, found, spoken, home, scene.area, scene.device_id, context)
     return _no_verb(found, spoken, joint, hidden, scene, context)
 
@@ -152,16 +181,20 @@ def _no_verb(
     """A name alone, a follow-up ("and the bedroom"), or talk."""
     home = scene.home
     label, sure = scene.model.best(hidden)
-    words = [w for w in found.target if w not in ("what", "how", "about", "and", "also")]
+    words = [w for w in found.target if w not in ("what", "how", "about", "and", "also", "one", "ones")]
     first = found.words[0] if found.words else ""
     named = resolve(words, home.devices, areas=home.areas, floors=home.floors, near_area=scene.area) if words else None
     names_something = named is not None and bool(named.devices or named.ambiguous or named.suggestions)
-    follows = bool(context.action) and (first in ("and", "also") or "about" in found.words or context.asked or "and" in joint)
+    follows = bool(context.action) and (
+        first in ("and", "also") or "about" in found.words or context.asked or "and" in joint
+    )
     if names_something and follows and not (label in _TALK and sure > 0.6 and not context.asked):
         return act(context.action, context.merged(found), spoken, home, scene.area, scene.device_id, context)
     if names_something and context.label and (first in ("and", "also") or "about" in found.words):
         again = replace(context.frame, target=tuple(words), words=(*_heads(context.frame), *words), held=frozenset())
-        part, devices = ask(context.label, frame(again.words, home.devices, home.places), spoken, home, scene.now, scene.area, context)
+        part, devices = ask(
+            context.label, frame(again.words, home.devices, home.places), spoken, home, scene.now, scene.area, context
+        )
         return part, replace(context, devices=devices or context.devices)
     if label in _TALK and (sure > 0.35 or not names_something):
         return talk(label, spoken, home, scene.now), context
@@ -170,7 +203,15 @@ def _no_verb(
         part, devices = ask(label, asked, spoken, home, scene.now, scene.area, context)
         return part, replace(context, devices=devices or context.devices, frame=asked, label=label)
     if named is not None and named.devices:
-        part, devices = ask("ask_state", frame(["status", "of", *words], home.devices, home.places), spoken, home, scene.now, scene.area, context)
+        part, devices = ask(
+            "ask_state",
+            frame(["status", "of", *words], home.devices, home.places),
+            spoken,
+            home,
+            scene.now,
+            scene.area,
+            context,
+        )
         return part, replace(context, devices=devices)
     if named is not None and named.ambiguous:
         return question(spoken, f"Which one do you mean: {names_of(named.ambiguous)}?"), context

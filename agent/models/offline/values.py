@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.models.offline.lexicon import ATTRIBUTES, HVAC_WORDS, KELVINS, NAMED_LEVELS, NAMED_SPEEDS
-from agent.models.offline.words import is_number
+from agent.models.offline.words import is_number, those
 from homeguard.vocabulary import COLORS
 
-_COMPARED: Final = frozenset(
-    ("more", "less", "brighter", "dimmer", "warmer", "cooler", "higher", "lower", "louder", "quieter", "hotter", "colder")
-)
-_AFTER_OPTION: Final = frozenset(("mode", "speed", "in", "on", "for", "setting", "position", ",", "please"))
+_COMPARED: Final = those("more less brighter dimmer warmer cooler higher lower louder quieter hotter colder")
+_AFTER_OPTION: Final = those("mode speed in on for setting position , please")
 _TIMES: Final = ("minutes", "hours", "seconds", "days")
 
 
@@ -51,7 +49,11 @@ def value(words: Sequence[str], held: Collection[int], used: set[int]) -> tuple[
         used.update(at for at, w in enumerate(words) if w in ("all", "the", "way") and at not in held)
         return Amount(100.0 if "up" in words else 1.0, "percent", "max"), False
     for at, word in enumerate(words):
-        if word in NAMED_LEVELS and at not in held and (word not in ("third", "quarter") or words[max(0, at - 1)] == "a"):
+        if (
+            word in NAMED_LEVELS
+            and at not in held
+            and (word not in ("third", "quarter") or words[max(0, at - 1)] == "a")
+        ):
             used.add(at)
             return Amount(NAMED_LEVELS[word], "percent", word), False
     return None, False
@@ -63,9 +65,20 @@ def _unit(words: Sequence[str], at: int) -> tuple[str, int]:
     if word == "percent":
         return "percent", 1
     if word in ("degrees", "degree"):
-        scale = {"celsius": "C", "c": "C", "fahrenheit": "F", "f": "F"}.get(words[at + 1] if at + 1 < len(words) else "")
+        scale = {"celsius": "C", "c": "C", "fahrenheit": "F", "f": "F"}.get(
+            words[at + 1] if at + 1 < len(words) else ""
+        )
         return (scale, 2) if scale else ("degrees", 1)
-    plain = {"c": "C", "celsius": "C", "f": "F", "fahrenheit": "F", "k": "kelvin", "kelvin": "kelvin", "am": "am", "pm": "pm"}
+    plain = {
+        "c": "C",
+        "celsius": "C",
+        "f": "F",
+        "fahrenheit": "F",
+        "k": "kelvin",
+        "kelvin": "kelvin",
+        "am": "am",
+        "pm": "pm",
+    }
     if word in plain:
         return plain[word], 1
     return next(((unit, 1) for unit in _TIMES if word in (unit, unit[:-1])), ("", 0))

@@ -5,7 +5,10 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from agent.models.offline.lexicon import LEAD_INS, PARTICLE_HEADS, VERBS
-from homeguard.targets import singular
+from agent.models.offline.words import those
+from homeguard.kinds import singular
+
+_AFTER_NOUN: Final = those("on off to return start pause stop in")
 
 
 def _set(text: str) -> frozenset[str]:
@@ -14,7 +17,8 @@ def _set(text: str) -> frozenset[str]:
 
 #: Verbs that are nouns or adjectives as well: they count where a verb stands.
 _SHY: Final = _set(
-    "clean open close secure start back play find return send record film charge light cool heat make put give run lock "
+    "clean open close secure start back play find return send record film charge light cool heat make put give run "
+    "lock "
     "drop dock picture photo vacuum switch silence change water forward"
 )
 _NOUNS: Final = _set("vacuum switch lock dock photo picture record back return clean light film water charge heat cool")
@@ -27,27 +31,36 @@ _AFTER_ON: Final = _set(
 _SKIPPED_BEFORE: Final = LEAD_INS | _set(", dont not do never no forget why how about a favor able are be my no")
 #: Words of phrasal actions that name no device.
 _CONSUMED: Final = _set(
-    "up down base dock station charger last previous take draw roll pull picture photo snapshot image upwards its crank "
-    "snap play replay watering bright dark dim very closed open next backward backwards back"
+    "up down base dock station charger last previous take draw roll pull picture photo snapshot image upwards its "
+    "crank "
+    "snap play replay return go send power watering bright dark dim very closed open next backward backwards back"
 )
 _PHRASES: Final = (
-    (r"\b(?:turn|bring|crank|put) (?:[a-z0-9 ]+ )?up\b", "raise"), (r"\b(?:turn|bring|put) (?:[a-z0-9 ]+ )?down\b", "lower"),
+    (r"\b(?:turn|bring|crank|put) (?:[a-z0-9 ]+ )?up\b", "raise"),
+    (r"\b(?:turn|bring|put) (?:[a-z0-9 ]+ )?down\b", "lower"),
     (r"\blight up\b", "turn_on"), (r"\b(?:go|send .*|head|return .*) home\b", "dock"),
     (r"\b(?:return|back|go|send) .*?(?:to|back to) (?:its |the )?(?:base|dock|station|charger)\b", "dock"),
     (r"\b(?:re)?play (?:the )?(?:last|previous)\b", "previous"), (r"\bplay (?:the )?next\b", "next"),
     (r"\bskip back(?:ward)?s?\b", "previous"), (r"\bgo back\b", "previous"),
-    (r"\bto (?:fully |completely )?closed$", "close"), (r"\bto (?:fully |completely )?open$", "open"), (r"\bto on$", "turn_on"),
-    (r"\bstop watering\b", "turn_off"), (r"\b(?:take|get|snap) (?:a|me a|an) (?:picture|photo|snapshot|image)\b", "snapshot"),
+    (r"\bto (?:fully |completely )?closed$", "close"), (r"\bto (?:fully |completely )?open$", "open"),
+    (r"\bto on$", "turn_on"),
+    (r"\bstop watering\b", "turn_off"), (r"\b(?:take|get|snap) (?:a|me a|an) (?:picture|photo|snapshot|image)\b",
+    "snapshot"),
     (r"\bshut down\b", "turn_off"), (r"\bpower (?:on|up)\b", "turn_on"), (r"\bpower (?:off|down)\b", "turn_off"),
-    (r"\broll (?:[a-z ]+ )?up\b", "open"), (r"\broll (?:[a-z ]+ )?down\b", "close"), (r"\bpull (?:[a-z ]+ )?down\b", "close"),
+    (r"\broll (?:[a-z ]+ )?up\b", "open"), (r"\broll (?:[a-z ]+ )?down\b", "close"),
+    (r"\bpull (?:[a-z ]+ )?down\b", "close"),
     (r"^(?:please )?draw\b", "close"), (r"\block(?:ed)? up\b", "lock"), (r"\bcut the (?:lights?|power)\b", "turn_off"),
-    (r"\bcool (?:[a-z ]+ )?down\b", "lower"), (r"\b(?:warm|heat) (?:[a-z ]+ )?up\b", "raise"), (r"\bheat\b.* to \d", "set"),
+    (r"\bcool (?:[a-z ]+ )?down\b", "lower"), (r"\b(?:warm|heat) (?:[a-z ]+ )?up\b", "raise"),
+    (r"\bheat\b.* to \d", "set"),
     (r"\bvolume up\b", "raise"), (r"\bvolume down\b", "lower"), (r"\bmore (?:light|volume)\b", "raise"),
-    (r"\bless (?:light|volume)\b", "lower"), (r"\bmove .*(?:up|upwards|upward)\b", "raise"), (r"\blet .* in\b", "unlock"),
-    (r"\b(?:blinds?|curtains?|shades?|shutters?|awnings?|covers?) up$", "open"), (r"\b(?:blinds?|curtains?|shades?|shutters?|awnings?|covers?) down$", "close"),
+    (r"\bless (?:light|volume)\b", "lower"), (r"\bmove .*(?:up|upwards|upward)\b", "raise"),
+    (r"\blet .* in\b", "unlock"),
+    (r"\b(?:blinds?|curtains?|shades?|shutters?|awnings?|covers?) up$", "open"),
+    (r"\b(?:blinds?|curtains?|shades?|shutters?|awnings?|covers?) down$", "close"),
     (r"\bmake .* (?:very )?bright$", "raise"), (r"\bmake .* (?:very )?(?:dark|dim)$", "lower"),
     (r"\btemperature up\b", "raise"), (r"\btemperature down\b", "lower"),
-    (r"^(?:it is |it's )?(?:way |much )?too (?:dark|cold|quiet)\b", "raise"), (r"^(?:it is )?(?:way |much )?too (?:bright|hot|warm|loud)\b", "lower"),
+    (r"^(?:it is |it's )?(?:way |much )?too (?:dark|cold|quiet)\b", "raise"),
+    (r"^(?:it is )?(?:way |much )?too (?:bright|hot|warm|loud)\b", "lower"),
     (r"\b(?:it is|the \w+ is) (?:way |much |a bit |a little )?too (?:dark|cold|quiet)\b", "raise"),
     (r"\b(?:it is|the \w+ is) (?:way |much |a bit |a little )?too (?:bright|hot|warm|loud)\b", "lower"),
 )  # fmt: skip
@@ -69,7 +82,7 @@ def actions(words: Sequence[str], held: Collection[int], used: set[int]) -> tupl
         used.add(at)
         used.update(i for i, w in enumerate(words) if _heads(w) and i not in held)
         found.append("turn_on" if which == "on" else "turn_off")
-    for at, word in enumerate(words):
+    for at in range(len(words)):
         base = _verb(words, at, lead, held, particle is not None)
         if base:
             used.add(at)
@@ -98,17 +111,25 @@ def _verb(words: Sequence[str], at: int, lead: int, held: Collection[int], parti
         return ""
     if particle and base in PARTICLE_HEADS:
         return ""
-    if before in ("is", "are", "was", "were", "been", "being") and base in ("open", "shut", "close") and not _wished(words):
+    if (
+        before in ("is", "are", "was", "were", "been", "being")
+        and base in ("open", "shut", "close")
+        and not _wished(words)
+    ):
         return ""
     if base in _SHY and not gerund and at > lead and before not in _BEFORE_VERB and (not last or base in _NOUNS):
         return ""
     if (base == "make" and after == "sure") or word == "heating":
         return ""
+    if base == "back" and not (last or after in ("to", "please", "a", "one", ",") or before in ("go", "skip")):
+        return ""
+    if base == "back" and after == "one" and before != "go":
+        return ""
     if base == "dimmer" and before in ("the", "my", "a"):
         return ""
     if base in ("light", "water") and not (at == lead and after in ("the", "my", "our", "up")):
         return ""
-    if base in ("vacuum", "switch") and after in ("", "on", "off", "to", "return", "start", "pause", "stop", "in"):
+    if base in ("vacuum", "switch") and after in (_AFTER_NOUN | {""}):
         return ""
     return base
 
@@ -119,7 +140,10 @@ def _phrasal(words: Sequence[str], held: Collection[int], used: set[int], found:
         if not re.search(pattern, text):
             continue
         if action in _STRONGER:
-            found = [action, *(a for a in found if a not in ("set", "raise", "lower", "play", "next", "previous", action))]
+            found = [
+                action,
+                *(a for a in found if a not in ("set", "raise", "lower", "play", "next", "previous", action)),
+            ]
         elif action in ("raise", "lower"):
             found = [action, *(a for a in found if a not in ("set", action))]
         elif action not in found:
@@ -130,7 +154,9 @@ def _phrasal(words: Sequence[str], held: Collection[int], used: set[int], found:
 
 
 def _wished(words: Sequence[str]) -> bool:
-    return bool(re.search(r"\b(?:make sure|ensure|i want|i need|i would like|should be|must be|get)\b", " ".join(words)))
+    return bool(
+        re.search(r"\b(?:make sure|ensure|i want|i need|i would like|should be|must be|get)\b", " ".join(words))
+    )
 
 
 def _wishes(words: Sequence[str], held: Collection[int], used: set[int], found: list[str]) -> list[str]:

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from agent.models.offline.home import Home
+from homeguard.kinds import KINDS, name_words
 from homeguard.model import Device
-from homeguard.targets import KINDS, name_words
 from homeguard.units import temperature_text, value_text
 
 _SPECIAL = {
@@ -24,6 +24,12 @@ _ARM = {
 def the(device: Device) -> str:
     """The device in the middle of a sentence: `the front door lock`, `Rover`."""
     words = name_words(device.name)
+    if (
+        device.type in ("motion", "smoke", "co", "gas", "water_leak")
+        and words[-1:]
+        and words[-1] in ("motion", "smoke", "leak", "gas", "co")
+    ):
+        return f"the {_lower(device.name)} sensor"
     if any((w,) in KINDS or w in ("plug", "remote", "panel", "detector", "machine", "maker") for w in words):
         return f"the {_lower(device.name)}"
     return device.name if device.type in ("presence", "vacuum", "scene", "mower") else f"the {_lower(device.name)}"

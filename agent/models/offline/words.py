@@ -4,6 +4,14 @@ import re
 import unicodedata
 from typing import Final
 
+
+def those(text: str) -> frozenset[str]:
+    """The words of a text, as a set."""
+    return frozenset(text.split())
+
+
+_NUMBER_BEFORE: Final = those("to by at room bedroom zone floor channel")
+_NUMBER_AFTER: Final = those("percent degree degrees hour minute second day time level")
 PUNCTUATION: Final = frozenset((",", ";", ".", "?", "!", ":"))
 _OPENED: Final = {
     "what's": "what is", "whats": "what is", "where's": "where is", "who's": "who is", "how's": "how is",
@@ -17,7 +25,9 @@ _OPENED: Final = {
     "isnt": "is not", "arent": "are not", "doesnt": "does not", "didnt": "did not", "wont": "will not",
     "cant": "cannot", "pct": "percent", "temp": "temperature", "temps": "temperatures", "celcius": "celsius",
     "centigrade": "celsius", "aircon": "ac", "telly": "tv", "mins": "minutes", "min": "minutes", "hrs": "hours",
-    "hr": "hour", "secs": "seconds", "lightning": "lighting", "everybody": "everyone", "grados": "degrees", "degres": "degrees", "grad": "degrees", "l'eclairage": "lumiere", "nvm": "nevermind",
+    "hr": "hour", "secs": "seconds", "lightning": "lighting", "everybody": "everyone", "grados": "degrees",
+    "degres": "degrees", "grad": "degrees", "l'eclairage": "lumiere", "nvm": "nevermind", "lite": "light",
+    "lites": "lights",
 }  # fmt: skip
 _UNITS: Final = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
@@ -29,7 +39,8 @@ _TENS: Final = {
 }  # fmt: skip
 _ORDINALS: Final = {"first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th"}
 _TOKEN: Final = re.compile(
-    r"\d{1,2}:\d\d|\d+(?:\.\d+)?(?:st|nd|rd|th)(?![a-z])|\d+/\d+|-?\d+(?:\.\d+)?(?![a-z0-9])|[a-z0-9]+(?:\.[a-z0-9]+)*|[,;.?!:]"
+    r"\d{1,2}:\d\d|\d+(?:\.\d+)?(?:st|nd|rd|th)(?![a-z])|\d+/\d+|-?\d+(?:\.\d+)?(?![a-z0-9])|"
+    r"[a-z0-9]+(?:\.[a-z0-9]+)*|[,;.?!:]"
 )
 #: Longer texts are cut: a request is a few sentences.
 MAX_CHARACTERS: Final = 2000
@@ -40,10 +51,12 @@ def tokens(text: str) -> list[str]:
     folded = text[:MAX_CHARACTERS].lower()
     for sign, word in (("°", " degrees "), ("º", " degrees "), ("%", " percent "), ("½", " 0.5 "), ("&", " and ")):
         folded = folded.replace(sign, word)
-    folded = folded.replace("’", "'").replace("‘", "'").replace("_", " ").replace("–", "-").replace("—", " , ")
+    for mark, plain in (("\u2019", "'"), ("\u2018", "'"), ("_", " "), ("\u2013", "-"), ("\u2014", " , ")):
+        folded = folded.replace(mark, plain)
     folded = unicodedata.normalize("NFKD", folded).encode("ascii", "ignore").decode()
     folded = " ".join(_open(chunk) for chunk in folded.split())
     folded = re.sub(r"(?<=[a-z])-(?=[a-z0-9])", " ", folded)
+    folded = re.sub(r"\b(turn|switch|shut) of (?=the|my|all|it|every)", r"\1 off ", folded)
     folded = re.sub(r"(\d)\s*(am|pm|a\.m\.|p\.m\.)(?![a-z])", lambda m: f"{m[1]} {m[2][0]}m", folded)
     folded = re.sub(r"(?<=\d)(f|c|k)(?![a-z0-9])", r" \1", folded)
     return _numbers(_TOKEN.findall(folded))
@@ -66,6 +79,8 @@ def _numbers(words: list[str]) -> list[str]:
     at = 0
     while at < len(words):
         value, used = _number_at(words, at)
+        if used and words[at] == "one" and used == 1 and not _counts(words, at):
+            used = 0
         if used:
             out.append(value)
             at += used
@@ -73,6 +88,13 @@ def _numbers(words: list[str]) -> list[str]:
             out.append(_ORDINALS.get(words[at], words[at]))
             at += 1
     return out
+
+
+def _counts(words: list[str], at: int) -> bool:
+    """Whether "one" is a number here ("to one degree", "bedroom one") and not a thing ("the back one")."""
+    before = words[at - 1] if at else ""
+    after = words[at + 1] if at + 1 < len(words) else ""
+    return before in _NUMBER_BEFORE or after in _NUMBER_AFTER  # fmt: skip
 
 
 def _number_at(words: list[str], at: int) -> tuple[str, int]:

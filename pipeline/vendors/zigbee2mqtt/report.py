@@ -37,23 +37,18 @@ class Observation:
 
 def attributes_of(device: Device, payload: Mapping[str, Any]) -> dict[str, Value]:
     """The device's attributes in this payload; unknown properties and unreadable values are left out."""
-    keys = _keys(device)
+    keys: Any = device.binding.get("keys") or {}
     found: dict[str, Value] = {}
     for key in keys.values():
-        if key["property"] in payload and key["codec"] not in ("warning",):
-            for name, value in values.read(key, payload[key["property"]]).items():
-                if name != "cover" or key["codec"] != "position" or "cover" not in found:
-                    found[name] = value
-    for prop, attribute in _UNDECLARED.items():
-        if prop in payload and attribute not in found and not any(k["property"] == prop for k in keys.values()):
+        prop = key["property"]
+        if prop in payload and key["codec"] != "warning":
+            found.update(values.read(key, payload[prop]))
+    for prop in payload.keys() & _UNDECLARED.keys():
+        attribute = _UNDECLARED[prop]
+        if attribute not in found and not any(key["property"] == prop for key in keys.values()):
             scale = 0.001 if attribute == "voltage_v" and _is_millivolts(payload[prop]) else 1
             found.update(values.read({"attribute": attribute, "codec": "number", "scale": scale}, payload[prop]))
     return _reconciled(found, payload)
-
-
-def _keys(device: Device) -> dict[str, dict[str, Any]]:
-    keys = device.binding.get("keys")
-    return {k: dict(v) for k, v in keys.items() if isinstance(v, Mapping)} if isinstance(keys, Mapping) else {}
 
 
 def _is_millivolts(raw: object) -> bool:

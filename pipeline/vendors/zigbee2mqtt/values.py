@@ -140,6 +140,8 @@ def _binary(key: Mapping[str, Any], raw: object) -> bool | None:
 
 
 def _number(raw: object) -> float | None:
+    if type(raw) is int:
+        return raw if -1e300 < raw < 1e300 else None
     if isinstance(raw, bool) or not isinstance(raw, int | float | str):
         return None
     try:
