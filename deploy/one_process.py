@@ -185,9 +185,10 @@ async def _opened(
                 verify=_verify(identity),
             )
             await chat.open()
-            stack.push_async_callback(chat.close)
             app = Activity(chat, clock)
             await stack.enter_async_context(serving(app, listener))
+            # open chats stream from this very server, so they go first
+            stack.push_async_callback(chat.close)
             held.announce(settings.base_url)
             if idle_exit_s is not None:
                 watch = tasks.create_task(_end_when_idle(app, stop, idle_exit_s, clock))
@@ -290,7 +291,9 @@ def _verify(identity: Identity) -> Callable[[str], Awaitable[dict[str, Any] | No
             principal = await identity.principal(token)
         except (NotSignedIn, NotFound):
             return None
-        return {"user_id": principal.user_id, "session_id": principal.session_id} if principal.session_id else None
+        if not principal.session_id:
+            return None
+        return {"user_id": principal.user_id, "session_id": principal.session_id}
 
     return verify
 

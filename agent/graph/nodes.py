@@ -162,7 +162,7 @@ async def answer(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     last = said_from_json(state["messages"][-1])
     text = last.text if last.role == "assistant" else ""
     if last.calls:
-        text = f"{text} I stopped after {MAX_STEPS} steps.".strip()
+        text = f"{text} This took too many steps, so the rest was stopped.".strip()
     text, evidence = checked(text, state.get("commands", []))
     if not text:
         text = "I have nothing to say to that."

@@ -314,14 +314,14 @@ class CommandService:
     async def _carry_out(
         self, asker: Principal, card: Confirmation, commands: Sequence[Command], devices: Mapping[str, Device]
     ) -> list[Mapping[str, Json]]:
-        by_device = {c.device_id: c for c in commands}
+        by_id = {c.id: c for c in commands}
 
         async def one(index: int, effect: Effect) -> Mapping[str, Json]:
             verdict = gate.Verdict(decision="allow", tier=card.tier, rule="card")
-            if effect.kind == "device":
-                command = by_device[effect.device_id]
-                return show_result(await self._execution.drive(devices[command.id], effect, command, verdict))
             act_id = derived_id("grant", card.id, str(index))
+            if effect.kind == "device":
+                command = by_id[act_id]
+                return show_result(await self._execution.drive(devices[command.id], effect, command, verdict))
             try:
                 data = await self._acts[effect.kind](asker, effect, act_id)
             except HomeGuardError as error:

@@ -11,7 +11,7 @@ from homeguard.ports.live_state import LiveFeed, LiveStateStore
 
 
 def matches(wanted: Attributes, reported: Mapping[str, Any]) -> bool:
-    """Every wanted attribute is reported with that value; numbers within 1 (brightness steps) or 0.1 (degrees)."""
+    """Every wanted attribute is reported with that value, numbers within the steps that devices have."""
     return all(_same(name, value, reported.get(name)) for name, value in wanted.items())
 
 
@@ -20,7 +20,16 @@ def _same(name: str, wanted: Value, reported: object) -> bool:
         return reported == wanted
     if isinstance(reported, bool) or not isinstance(reported, int | float):
         return False
-    return abs(reported - wanted) <= (0.11 if name.endswith("_c") else 1.01)
+    return abs(reported - wanted) <= _slack(name, wanted)
+
+
+def _slack(name: str, wanted: float) -> float:
+    """How far a device's word may lie from the order: its own steps, not a different answer."""
+    if name.endswith("_c"):
+        return 0.3  # thermostats move in steps of half a degree
+    if name.endswith("_k"):
+        return 0.01 * wanted  # lamps count in mireds
+    return 1.01  # brightness in 254 steps, positions in whole percent
 
 
 class Reports:

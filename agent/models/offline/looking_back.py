@@ -256,12 +256,13 @@ def energy_answer(output: Mapping[str, Any], period_days: int) -> str:
             f"The most went to {top.get('device') or top.get('name')} "
             f"({float(top.get('energy_kwh') or top.get('kwh') or 0):.1f} kWh)."
         )
-    return " ".join(said)
+    advice = next((r.get("title") for r in output.get("recommendations") or () if isinstance(r, Mapping)), "")
+    return " ".join([*said, f"{str(advice).rstrip('.')}."] if advice else said)
 
 
 def findings_answer(output: Mapping[str, Any], hours: int, zone: str, now: datetime) -> str:
     """What the anomaly tool found, the gravest first."""
-    rows = [a for a in output.get("anomalies") or output.get("items") or () if isinstance(a, Mapping)]
+    rows = [a for key in ("alerts", "anomalies") for a in output.get(key) or () if isinstance(a, Mapping)]
     said = f"the last {hours} hours" if hours <= 48 else f"the last {hours // 24} days"
     if not rows:
         return f"Nothing unusual in {said}."
@@ -273,24 +274,21 @@ def findings_answer(output: Mapping[str, Any], hours: int, zone: str, now: datet
             at = f" {when(local(parse_time(row.get('at')), zone), now)}"
         except ValueError:
             at = ""
-        lines.append(f"{row.get('explanation') or row.get('kind') or 'something unusual'}{at}".rstrip("."))
+        lines.append(f"{row.get('explanation') or row.get('title') or row.get('kind') or 'something unusual'}{at}".rstrip("."))
     more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
     return f"{len(rows)} unusual thing{'s' if len(rows) != 1 else ''} in {said}: {'; '.join(lines)}{more}."
 
 
 def predictions_answer(output: Mapping[str, Any]) -> str:
-    """What the prediction tool expects."""
-    rows = [p for p in output.get("predictions") or output.get("items") or () if isinstance(p, Mapping)]
-    if not rows:
-        return "Nothing needs attention soon."
-    lines = []
-    for row in rows[:4]:
-        name = row.get("device") or row.get("device_id") or "a device"
-        text = row.get("explanation") or row.get("reason") or row.get("text")
-        days = next(
-            (row[k] for k in ("days_left", "days_to_10_pct", "days") if isinstance(row.get(k), int | float)), None
-        )
-        lines.append(
-            f"{name}: {text}" if text else f"{name}: about {days:.0f} days left" if days is not None else str(name)
-        )
-    return f"{start('; '.join(lines))}."
+    """When batteries run out, the soonest first."""
+    rows = [p for p in output.get("batteries") or output.get("predictions") or () if isinstance(p, Mapping)]
+    dated = sorted((r for r in rows if isinstance(r.get("days_left"), int | float)), key=lambda r: float(r["days_left"]))
+    if dated:
+        said = [f"{r.get('device') or r.get('device_id')} in about {float(r['days_left']):.0f} days" for r in dated[:3]]
+        return f"Batteries run low: {listed(said)}."
+    levels = [
+        f"{r.get('device') or r.get('device_id')} {float(r['level_pct']):.0f}%"
+        for r in rows
+        if isinstance(r.get("level_pct"), int | float)
+    ]
+    return f"No battery needs attention soon ({listed(levels, 4)})." if levels else "No battery needs attention soon."

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Final
 
 _THING: Final = (
-    "(<name>|the <name>|my <name>|the <place> <kind>|the <kind> in the <place>|the <kind>|all the <kind>|<place> <kind>|"
-    "every <kind>|the <door>|<name> and <name>|it|them)"
+    "(<name>|the <name>|my <name>|the <place> <kind>|the <kind> in the <place>|the <kind>|all the <kind>|"
+    "<place> <kind>|every <kind>|the <door>|<name> and <name>|it|them)"
 )
 _OPENER: Final = (
     "(|please |can you |could you please |hey |would you |i want to |i need you to |go ahead and |just |now |will you |"

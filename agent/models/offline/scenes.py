@@ -57,7 +57,7 @@ def mode_part(found: Frame, spoken: str, home: Home, label: str) -> Part | None:
         unit = found.words[at + 1]
         if word.replace(".", "").isdigit() and unit in ("day", "days", "hour", "hours", "week", "weeks"):
             factor = {"d": 24, "h": 1, "w": 168}[unit[0]]
-            arguments["duration_hours"] = min(24.0 * 365, float(word) * factor)
+            arguments["duration_hours"] = max(1, min(24 * 365, round(float(word) * factor)))
     wish = {"sleep": "Good night. ", "away": "", "vacation": "Have a good trip. ", "home": ""}.get(mode, "")
 
     def tell(results: Sequence[ToolResult]) -> str:

@@ -8,8 +8,7 @@ from agent.models.offline.parts import Part, refusal
 from agent.models.offline.wording import clock, listed, the
 
 _CANNOT: Final = {
-    "timer": "I don't keep timers or one-time delays. I can make a daily rule: \"every night at 10 pm turn off the "
-    "lights\".",
+    "timer": "I don\'t keep timers or one-time delays.",
     "notes": "I don't keep lists, calendars or reminders.",
     "other": "That is beyond me: I look after this home. Ask me about its doors, lights, climate or what happened.",
     "yes": "There is nothing waiting for a yes in this chat. What needs a confirmation has a card with a button.",

@@ -138,8 +138,8 @@ def span(words: Sequence[str], now: datetime) -> Span | None:
         since = moment(list(words), now)
         if since is not None:
             return Span(since, now, f"since {since:%H:%M}")
-    day = _day(words, now)
-    if day is not None:
-        begin = day.replace(hour=0, minute=0, second=0, microsecond=0)
+    named = _day(words, now)
+    if named is not None:
+        begin = named.replace(hour=0, minute=0, second=0, microsecond=0)
         return Span(begin, begin + timedelta(days=1), f"on {begin:%A}")
     return None
