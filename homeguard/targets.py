@@ -31,7 +31,7 @@ _ROOMS: Final = (
 )  # fmt: skip
 _SPLIT_AWAY: Final = (
     ("apart", "from"), ("other", "than"), ("but", "not"), ("but", "for"), ("except", "for"), ("aside", "from"),
-    ("with", "the", "exception", "of"), ("except",), ("excluding",), ("besides",), ("but",), ("without",), ("not",),
+    ("exception", "of"), ("except",), ("excluding",), ("besides",), ("but",), ("without",), ("not",),
 )  # fmt: skip
 #: Kinds that a typo is never read as.
 _VAGUE: Final = frozenset(("song", "show", "track", "movie", "sound", "audio", "music", "people", "person"))
@@ -139,6 +139,9 @@ def kind_at(words: Sequence[str], at: int) -> Words:
 def _exceptions(words: list[str]) -> tuple[list[str], list[str] | None]:
     for marker in _SPLIT_AWAY:
         size = len(marker)
+        if tuple(words[:size]) == marker and "," in words[size:-1]:
+            comma = words.index(",", size)
+            return words[comma + 1 :], words[size:comma]
         for at in range(1, len(words) - size):
             if tuple(words[at : at + size]) == marker:
                 return words[:at], words[at + size :]
@@ -235,7 +238,8 @@ class _Home:
         bag = [s for s, _ in kept]
         plural = everything or wants_all or any(s != w and s not in ("1",) for s, w in kept)
         if here and not self.near:
-            return Targets(here_unknown=True, said=said)
+            only = self._nameless(True, False, True, things, plural, said) if not bag else Targets()
+            return only if len(only.devices) == 1 else Targets(here_unknown=True, said=said)
         if not bag:
             return self._nameless(wants_all or house or everything, here, house, things, plural, said)
         matches = [m for d in self.devices if (m := self._match(d, bag)) is not None]

@@ -264,7 +264,7 @@ async def _server(data: Path, broker: str) -> AsyncIterator[int]:
     environment = {**os.environ, "HOMEGUARD_RATE_LIMITS": "off", "HOMEGUARD_LOG_LEVEL": "warning"}
     if broker:
         environment["MQTT_URL"] = broker
-    process = subprocess.Popen(  # noqa: ASYNC220 - once, before anything is measured
+    process = subprocess.Popen(
         [sys.executable, "-m", "deploy.cli.main", "up", "--no-demo", "--no-simulator", "--port", str(port),
          "--data-dir", str(data)],
         stdout=subprocess.PIPE, env=environment, start_new_session=True,

@@ -47,6 +47,8 @@ _PAST_VERBS: Final = those(
 def ask(label: str, found: Frame, spoken: str, home: Home, now: datetime, area: str, context: Context) -> Found:
     """The answer to a question and the devices it was about. `now` is local."""
     label = _kind(label, found, home)
+    if label == "other" and reading.predicate_of(found):
+        label = "ask_state"
     if label in ("help", "time", "timer", "notes", "other", "greet"):
         weather = (
             tuple(d for d in home.devices if d.config.get("placement") == "weather") if "weather" in found.words else ()
@@ -97,10 +99,15 @@ def _kind(label: str, found: Frame, home: Home) -> str:
         bool(words & _PAST_WORDS)
         or "last night" in text
         or "last week" in text
-        or re.search(r"\bha(?:s|ve|d) .*\b(?:been|opened|come|left|rung|gone|entered)\b", text) is not None
+        or re.search(
+            r"\bha(?:s|ve|d) "
+            r".*\b(?:been|opened|unlocked|locked|closed|triggered|come|left|rung|gone|entered)\b",
+            text,
+        )
+        is not None
     )
     if re.search(r"\bdid (?:i|we|you|somebody|someone|anyone) (?:leave|forget)\b", text) or re.search(
-        r"\bdid (?:i|we) (?:lock|close|shut|turn)\b", text
+        r"\b(?:did (?:i|we) (?:lock|close|shut|turn)|have (?:i|we) (?:locked|closed|shut|turned))\b", text
     ):
         return "ask_state"
     if (
@@ -123,6 +130,8 @@ def _kind(label: str, found: Frame, home: Home) -> str:
         and past
     ):
         return "ask_history"
+    if past and label == "ask_past" and not measures:
+        return "ask_past"
     if past and label in (
         "ask_state",
         "ask_value",

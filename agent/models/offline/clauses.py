@@ -80,4 +80,6 @@ def _stands(words: Sequence[str], devices: Sequence[Device], places: Iterable[st
 
 
 def _acts(found: Frame) -> bool:
+    if found.actions == ("set",) and not found.has_value and not found.attribute:
+        return False
     return bool(found.actions) or found.question or found.negated or found.words[:1] in (("leave",), ("keep",))

@@ -43,7 +43,17 @@ _NOT_NEGATIONS: Final = re.compile(
     r"dont mind|"
     r"if you do not mind)\b"
 )
+#: A question inside a sentence; what follows is the question itself.
+_INDIRECT: Final = re.compile(
+    r"^(?:(?:please|hey|hi|hello|ok|okay|homeguard|so|just|,) )*"
+    r"(?:(?:can|could|would|will) (?:you|i|we) (?:please )?|i (?:want|need|would like) (?:you )?to )?"
+    r"(?:(?:please|just) )*"
+    r"(?:tell me|let me know|find out|do you know|do we know|check|see|verify|confirm|know|say|show me|i wonder|wonder|"
+    r"are we sure|are you sure|any idea|remind me)"
+    r"(?: (?:if|whether|that)|(?= (?:what|how|when|who|which|where)\b)|(?= the \w+ \w+ is\b)) "
+)
 _BEFORE_QUESTION: Final = those("please hey hi hello ok okay homeguard and so um well , now also then but")
+_WHEN_FIRST: Final = frozenset(("last", "yesterday", "today", "at", "this", "in", "on"))
 _OPEN_ENDED: Final = frozenset(["lock", "unlock", "arm", "disarm", "dock", "mute"])
 _LOOSE_ENDS: Final = those("and or , the in on of a from")
 
@@ -72,13 +82,14 @@ class Frame:
 
 def frame(words: Sequence[str], devices: Sequence[Device], places: Iterable[str] = ()) -> Frame:
     """Take a clause apart. `words` come from `words.tokens`; `places` are areas and floors without devices."""
-    said = [w for w in words if w not in PUNCTUATION or w == ","]
+    asked = words[-1:] == ["?"] or tuple(words[-1:]) == ("?",)
+    said = without_asking([w for w in words if w not in PUNCTUATION or w == ","])
     while said and said[-1] == ",":
         said.pop()
     while said and said[0] == ",":
         said.pop(0)
     held = protected(said, devices, places)
-    question = is_question(said)
+    question = is_question(said) or is_question(words) or (asked and not _requests(said))
     used: set[int] = set()
     allowed = actions(said, held, used)
     amount, relative = values.value(said, held, used)
@@ -95,12 +106,34 @@ def frame(words: Sequence[str], devices: Sequence[Device], places: Iterable[str]
     )  # fmt: skip
 
 
+def without_asking(words: list[str]) -> list[str]:
+    """ "Can you tell me if it is on" as "it is on", "do you know when it was" as "when it was"."""
+    text = " ".join(words)
+    match = _INDIRECT.match(text)
+    return text[match.end() :].split() if match and match.end() < len(text) else words
+
+
+def _requests(words: Sequence[str]) -> bool:
+    """Whether a sentence with a question mark asks to do something: "could you lock it?"."""
+    at = 0
+    while at < len(words) and words[at] in _BEFORE_QUESTION:
+        at += 1
+    return any(tuple(words[at : at + len(r)]) == r for r in _REQUESTS)
+
+
 def is_question(words: Sequence[str]) -> bool:
     """Whether the clause asks. "Could you turn it on?" is a request, "tell me if it is on" asks."""
+    if "," in words[1:-1]:
+        behind = list(words).index(",", 1)
+        if words[behind + 1] in QUESTION_STARTS and words[0] in _WHEN_FIRST:
+            return True
     at = 0
     while at < len(words) and words[at] in _BEFORE_QUESTION:
         at += 1
     rest = list(words[at:])
+    direct = _INDIRECT.match(" ".join(w for w in words if w not in PUNCTUATION))
+    if direct and direct.end():
+        return True
     if any(tuple(rest[: len(r)]) == r and not _telling(rest[len(r) :]) for r in _REQUESTS):
         return False
     if _telling(rest):

@@ -60,7 +60,8 @@ LEAD_INS: Final = those(
 )
 #: Words that say nothing about which device is meant.
 FILLERS: Final = frozenset(
-    ("please", "now", "just", "kindly", "hey", "hi", "ok", "okay", "can", "could", "would", "will", "you", "i", "want",
+    ("make", "needs", "nothing", "else", "please", "now", "just", "kindly", "hey", "hi", "ok", "okay", "can", "could",
+    "would", "will", "you", "i", "want",
      "need", "like", "me", "us", "lets", "let", "we", "should", "must", "have", "get", "sure", "ensure", "thanks",
      "thank",
      "go", "ahead", "homeguard", "right", "away", "immediately", "again", "be", "is", "are", "it", "them", "so", "then",

@@ -274,7 +274,8 @@ def findings_answer(output: Mapping[str, Any], hours: int, zone: str, now: datet
             at = f" {when(local(parse_time(row.get('at')), zone), now)}"
         except ValueError:
             at = ""
-        lines.append(f"{row.get('explanation') or row.get('title') or row.get('kind') or 'something unusual'}{at}".rstrip("."))
+        what = row.get("explanation") or row.get("title") or row.get("kind") or "something unusual"
+        lines.append(f"{what}{at}".rstrip("."))
     more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
     return f"{len(rows)} unusual thing{'s' if len(rows) != 1 else ''} in {said}: {'; '.join(lines)}{more}."
 
@@ -282,7 +283,8 @@ def findings_answer(output: Mapping[str, Any], hours: int, zone: str, now: datet
 def predictions_answer(output: Mapping[str, Any]) -> str:
     """When batteries run out, the soonest first."""
     rows = [p for p in output.get("batteries") or output.get("predictions") or () if isinstance(p, Mapping)]
-    dated = sorted((r for r in rows if isinstance(r.get("days_left"), int | float)), key=lambda r: float(r["days_left"]))
+    known = [r for r in rows if isinstance(r.get("days_left"), int | float)]
+    dated = sorted(known, key=lambda r: float(r["days_left"]))
     if dated:
         said = [f"{r.get('device') or r.get('device_id')} in about {float(r['days_left']):.0f} days" for r in dated[:3]]
         return f"Batteries run low: {listed(said)}."

@@ -5,6 +5,7 @@ from typing import Final
 
 from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
+from agent.models.offline.lexicon import FILLERS
 from agent.models.offline.wording import start, state_words, the, value
 from agent.models.offline.words import those
 from homeguard.kinds import fold, singular
@@ -33,6 +34,7 @@ MEASURES: Final[Mapping[str, tuple[str, ...]]] = {
     "playing": ("title", "playback"), "song": ("title",), "watching": ("title",), "motion": (),
     "density": ("density",), "air": ("pm25_ugm3", "co2_ppm", "voc_ppb"),
 }  # fmt: skip
+_IDLE: Final = FILLERS | those("so indoor indoors wise mean like need know check wonder i")
 _ASKING: Final = those(
     "what how is are the tell me give show current currently reading measured indicated level levels percentage "
     "amount value it there now much does say read have left got inside indoors by set point like degrees do we at my "
@@ -80,7 +82,8 @@ def where(wanted: Frame, home: Home, near_area: str, attributes: Sequence[str]) 
             and w not in ("average", "mean", "highest", "lowest", "maximum", "minimum", "peak")
         )
     ]
-    said = [w for w in said if w not in ("in",) or "here" in said]
+    held = {w for at, w in enumerate(wanted.words) if at in wanted.held}
+    said = [w for w in said if (w not in ("in",) or "here" in said) and (w not in _IDLE or w in held)]
 
     def has(device: Device) -> bool:
         return any(_value(home, device, a) is not None for a in attributes)

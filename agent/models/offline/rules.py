@@ -22,7 +22,7 @@ _TRIGGER_WORDS: Final = those(
     "we everyone he she get arrives arrive goes offline low battery detects"
 )
 
-_ONCE = "I can't do things once at a later time. I can make a rule: say \"when ... happens, do ...\"."
+_ONCE = 'I can\'t do things once at a later time. I can make a rule: say "when ... happens, do ...".'
 
 
 def rule_part(words: Sequence[str], text: str, home: Home, now: datetime, area: str) -> Part | None:

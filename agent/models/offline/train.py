@@ -12,13 +12,13 @@ from agent.models.offline.features import vector
 from agent.models.offline.phrases import GRAMMAR, examples
 
 
-def train(per_template: int = 60) -> tuple[list[str], NDArray[np.float16], NDArray[np.float16]]:
+def train(per_template: int = 40) -> tuple[list[str], NDArray[np.float16], NDArray[np.float16]]:
     """Labels (sorted), weights (labels x features) and bias; the same numbers on every run."""
     labelled = examples(per_template)
     labels = sorted(GRAMMAR)
     x = np.stack([vector(words) for _, words in labelled])
     y = np.array([labels.index(label) for label, _ in labelled])
-    model = LogisticRegression(C=30.0, max_iter=200, tol=1e-5, class_weight="balanced")
+    model = LogisticRegression(C=20.0, max_iter=120, tol=1e-4, class_weight="balanced")
     model.fit(x, y)
     return labels, model.coef_.astype(np.float16), model.intercept_.astype(np.float16)
 

@@ -103,8 +103,13 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
             continue
         context = after
         parts.append(part)
-    parts = [p for p in parts if p.say or p.calls or p.why]
+    parts = [p for at, p in enumerate(parts) if _adds(p, parts[:at])]
     return parts or [talk("other", said, scene.home, scene.now)], context
+
+
+def _adds(part: Part, before: Sequence[Part]) -> bool:
+    """Whether a part has anything to say or do that was not said or done."""
+    return bool(part.say or part.calls or part.why) and not (part.calls and any(p.calls == part.calls for p in before))
 
 
 def _comma(words: list[str]) -> list[str]:

@@ -136,8 +136,10 @@ def _verb(words: Sequence[str], at: int, lead: int, held: Collection[int], parti
 
 def _phrasal(words: Sequence[str], held: Collection[int], used: set[int], found: list[str]) -> list[str]:
     text = " ".join(words)
+    starts = [len(" ".join(words[:at])) + (at > 0) for at in range(len(words))]
     for pattern, action in _PHRASES:
-        if not re.search(pattern, text):
+        match = re.search(pattern, text)
+        if match is None:
             continue
         if action in _STRONGER:
             found = [
@@ -149,13 +151,18 @@ def _phrasal(words: Sequence[str], held: Collection[int], used: set[int], found:
         elif action not in found:
             found = [*found, action]
         drop = _CONSUMED | ({"home"} if action == "dock" else set())
-        used.update(at for at, word in enumerate(words) if at not in held and word in drop)
+        used.update(
+            at for at, word in enumerate(words)
+            if at not in held and word in drop and match.start() <= starts[at] < match.end()
+        )  # fmt: skip
     return found
 
 
 def _wished(words: Sequence[str]) -> bool:
     return bool(
-        re.search(r"\b(?:make sure|ensure|i want|i need|i would like|should be|must be|get)\b", " ".join(words))
+        re.search(
+            r"\b(?:make sure|ensure|i want|i need|i would like|should be|must be|needs? to be|get)\b", " ".join(words)
+        )
     )
 
 

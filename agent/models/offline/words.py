@@ -59,7 +59,7 @@ def tokens(text: str) -> list[str]:
     folded = re.sub(r"\b(turn|switch|shut) of (?=the|my|all|it|every)", r"\1 off ", folded)
     folded = re.sub(r"(\d)\s*(am|pm|a\.m\.|p\.m\.)(?![a-z])", lambda m: f"{m[1]} {m[2][0]}m", folded)
     folded = re.sub(r"(?<=\d)(f|c|k)(?![a-z0-9])", r" \1", folded)
-    return _numbers(_TOKEN.findall(folded))
+    return _numbers(["," if w == ":" else w for w in _TOKEN.findall(folded)])
 
 
 def _open(chunk: str) -> str:

@@ -1,0 +1,95 @@
+"""`homeguard eval`: scenarios, probes and external cases against the assembled system."""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+from pathlib import Path
+
+from deploy.cli.main import data_dir_option
+from homeguard.errors import InvalidInput
+
+_MODES = ("rules", "scripted", "live")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    subparsers = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = subparsers.add_parser("list", help="what can be run")
+    run_ = subparsers.add_parser("run", help="replay scenarios and probes; good only if all of them pass")
+    run_.add_argument("names", nargs="*", metavar="NAME", help="scenarios or probes (default: all)")
+    run_.add_argument("--mode", choices=_MODES, default="rules", help="which model answers (default: rules, offline)")
+    run_.add_argument("--repeat", type=int, default=1, metavar="N")
+    run_.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
+    run_.add_argument("--junit", type=Path, metavar="FILE", help="write the results as JUnit XML")
+    cases = subparsers.add_parser("cases", help="external utterance cases, scored from the outcome")
+    cases.add_argument("file", type=Path)
+    cases.add_argument("--homes", type=Path, metavar="DIR", help="the cases' homes (default: homes/ beside the file)")
+    cases.add_argument("--limit", type=int, metavar="N")
+    cases.add_argument("--model", default="offline", help="which model answers (default: offline)")
+    cases.add_argument("--out", type=Path, metavar="FILE", help="one JSON line a case")
+    cases.add_argument("--failures", action="store_true", help="print what failed, and why")
+    for sub in (listing, run_, cases):
+        data_dir_option(sub)
+
+
+def run(options: argparse.Namespace) -> int:
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+    if options.action == "list":
+        return _list()
+    if options.action == "run":
+        return asyncio.run(_run(options))
+    return asyncio.run(_cases(options))
+
+
+def _list() -> int:
+    from evals.harness import cases
+
+    counts: dict[str, list[str]] = {}
+    for case in cases():
+        counts.setdefault(case.group, []).append(case.text or case.kind)
+    for group, texts in counts.items():
+        print(f"{group:12} {len(texts):3}  {texts[0]}")
+    return 0
+
+
+async def _run(options: argparse.Namespace) -> int:
+    from deploy.assembled import assembled
+    from evals import harness, report
+
+    if options.mode != "rules":
+        raise InvalidInput(f"these evaluations run in the mode rules; there is no {options.mode} run of them yet")
+    wanted = harness.chosen(options.names)
+
+    def show(result: harness.Result) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write("." if result.passed else "F")
+            sys.stderr.flush()
+
+    async with assembled() as system:
+        results = await harness.run(system, wanted, repeat=options.repeat, on_result=show)
+    print(report.table(results, options.mode))
+    if options.json is not None:
+        report.write_json(options.json, results, options.mode)
+    if options.junit is not None:
+        report.write_junit(options.junit, results)
+    return 0 if results and all(r.passed for r in results) else 1
+
+
+async def _cases(options: argparse.Namespace) -> int:
+    from deploy.assembled import assembled
+    from evals.cases import run_file, table
+
+    if options.model != "offline":
+        raise InvalidInput(f"there is no model '{options.model}' here yet; offline is", field="model")
+    if options.limit is not None and options.limit < 1:
+        raise InvalidInput("--limit is 1 or more", field="limit")
+    async with assembled() as system:
+        results = await run_file(options.file, options.homes, options.limit, system.perform_turn)
+    if options.out is not None:
+        lines = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in results)
+        options.out.write_text(lines, encoding="utf-8")
+    print(table(results))
+    for result in (r for r in results if not r["passed"]) if options.failures else ():
+        print(f"  - {result['id']}: {result['why']} | {result['answer'][:160]}")
+    return 0
