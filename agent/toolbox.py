@@ -121,5 +121,6 @@ async def open_toolbox(
 
 def commands_in(output: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The command outcomes that a tool's output reports: its own, or those of its `results`."""
-    rows = output.get("results") if isinstance(output.get("results"), list) else [output]
+    results = output.get("results")
+    rows = results if isinstance(results, list) else [output]
     return [dict(row) for row in rows if isinstance(row, Mapping) and row.get("command_id") and row.get("outcome")]

@@ -10,16 +10,16 @@ Json = Mapping[str, Any]
 _TOOLS: Final[Mapping[str, tuple[str, str, str]]] = {
     "get_home_summary": ("Looking at your home", "Looked at your home", "house"),
     "get_device_state": ("Checking", "Checked", "search"),
-    "list_devices": ("Looking through your devices", "Looked through your devices", "list"),
-    "find_devices": ("Finding the device", "Found the device", "search"),
     "control_device": ("Operate", "Operate", "zap"),
     "control_devices": ("Operate", "Operate", "zap"),
     "get_recent_events": ("Reading what happened", "Read what happened", "history"),
-    "get_readings": ("Reading the measurements", "Read the measurements", "chart-line"),
+    "get_device_history": ("Reading the measurements", "Read the measurements", "chart-line"),
     "get_anomalies": ("Looking for anything unusual", "Looked for anything unusual", "activity"),
     "get_predictions": ("Working out the forecast", "Worked out the forecast", "trending-down"),
     "get_energy_insights": ("Adding up the energy", "Added up the energy", "plug"),
     "create_automation": ("Preparing the automation", "Prepared the automation", "workflow"),
+    "list_automations": ("Looking through your automations", "Looked through your automations", "workflow"),
+    "delete_automation": ("Removing the automation", "Removed the automation", "workflow"),
     "set_home_mode": ("Changing the mode", "Changed the mode", "shield"),
 }
 _SUFFIX: Final = {

@@ -41,10 +41,10 @@ class Operator:
         self._clock = clock
         self.app = Starlette(
             routes=[
-                Route("/operator/tokens", self._tokens, methods=["GET", "POST"]),
-                Route("/operator/tokens/{token_id}", self._revoke, methods=["DELETE"]),
-                Route("/operator/replay", self._replay, methods=["POST"]),
-                Route("/operator/scenarios/{name}/start", self._scenario, methods=["POST"]),
+                Route("/tokens", self._tokens, methods=["GET", "POST"]),
+                Route("/tokens/{token_id}", self._revoke, methods=["DELETE"]),
+                Route("/replay", self._replay, methods=["POST"]),
+                Route("/scenarios/{name}/start", self._scenario, methods=["POST"]),
             ],
             exception_handlers={HomeGuardError: _told},
         )

@@ -130,6 +130,9 @@ def _kind(label: str, found: Frame, home: Home) -> str:
         and past
     ):
         return "ask_history"
+    when = clock_time(found.words) is not None and words & {"today", "yesterday", "morning", "night", "evening"}
+    if when and (measures[:1] in (("temperature_c",), ("humidity_pct",)) or words & {"read", "measure", "measured"}):
+        return "ask_history"
     if past and label == "ask_past" and not measures:
         return "ask_past"
     if past and label in (

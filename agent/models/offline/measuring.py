@@ -100,9 +100,9 @@ def where(wanted: Frame, home: Home, near_area: str, attributes: Sequence[str]) 
         plain, home.devices, areas=home.areas, floors=home.floors, near_area=near_area, able=has, implied=has
     )
     if not found.devices and not found.ambiguous and found.unmatched:
-        held = [w for at, w in enumerate(wanted.words) if at in wanted.held]
-        if held and held != plain:
-            again = resolve(held, home.devices, areas=home.areas, floors=home.floors, able=has, implied=has)
+        named = [w for at, w in enumerate(wanted.words) if at in wanted.held]
+        if named and named != plain:
+            again = resolve(named, home.devices, areas=home.areas, floors=home.floors, able=has, implied=has)
             if again.by_name or again.devices:
                 return again
     return found
