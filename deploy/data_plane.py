@@ -70,7 +70,7 @@ class DataPlane:
             told[name] = {"ok": True, "processed": processor.processed, "dead_letters": processor.poisoned}
         if self.link is not None:
             # a broker that is away is waited for; the rest of HomeGuard is ready without it
-            told["mqtt"] = {"ok": True, "connected": self.link.connected}
+            told["mqtt"] = {"ok": True, "connected": self.link.is_connected}
         return told
 
 

@@ -60,12 +60,20 @@ def running(data_dir: Path) -> Iterator[Instance]:
 
 
 def start(data_dir: Path, *, idle_exit_s: float | None = None) -> subprocess.Popen[bytes]:
-    """Start one in the background on a free port of this machine; its log lies in the data folder."""
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Start one in the background on a free port of this machine; its log lies in the data folder.
+
+    Raises:
+        StartRefused: the folder cannot be made or written.
+    """
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        log = (data_dir / LOG_NAME).open("ab")
+    except OSError as error:
+        raise StartRefused(f"{data_dir} cannot be used: {error.strerror}") from error
     command = [sys.executable, "-m", "deploy.cli.main", "up", "--port", "0", "--data-dir", str(data_dir)]
     if idle_exit_s is not None:
         command += ["--idle-exit-s", str(idle_exit_s)]
-    with (data_dir / LOG_NAME).open("ab") as log:
+    with log:
         return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, close_fds=True
         )
@@ -83,11 +91,8 @@ def wait_for(data_dir: Path, process: subprocess.Popen[bytes] | None = None) -> 
         known = find(data_dir)
         if known is not None:
             return known
-        if process is not None and process.poll() is not None:
-            # Another process may have won the race for the folder.
-            known = find(data_dir)
-            if known is not None:
-                return known
+        # One that lost the race for the folder ends; the winner is waited for.
+        if process is not None and process.poll() is not None and holder(data_dir) is None:
             raise StartRefused(_last_line(data_dir / LOG_NAME))
         time.sleep(0.05)
     raise StoreUnavailable(f"HomeGuard did not start in {START_TIMEOUT_S:g} s; see {data_dir / LOG_NAME}")

@@ -187,6 +187,7 @@ async def _opened(
             await chat.open()
             app = Activity(chat, clock)
             await stack.enter_async_context(serving(app, listener))
+            stack.callback(app.end_streams)
             # open chats stream from this very server, so they go first
             stack.push_async_callback(chat.close)
             held.announce(settings.base_url)

@@ -43,21 +43,47 @@ class _Server(uvicorn.Server):
 
 
 class Activity:
-    """ASGI: notes when a request last was under way, for a process that ends when nobody needs it."""
+    """ASGI: notes when a request last was under way, for a process that ends when nobody needs it; ends streams."""
 
     def __init__(self, app: Any, clock: Clock) -> None:
         self._app = app
         self._clock = clock
         self._open = 0
         self._last = clock.monotonic()
+        self._leaving = asyncio.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self._open += 1
+        if scope["type"] == "http" and scope["method"] == "GET":
+            receive = self._until_leaving(receive)
         try:
             await self._app(scope, receive, send)
         finally:
             self._open -= 1
             self._last = self._clock.monotonic()
+
+    def end_streams(self) -> None:
+        """Every answer to a GET that has no end of its own now ends, as if its reader had left."""
+        self._leaving.set()
+
+    def _until_leaving(self, receive: Any) -> Any:
+        has_request = False
+
+        async def either() -> Any:
+            nonlocal has_request
+            if not has_request:
+                message = await receive()
+                has_request = not message.get("more_body", False)
+                return message
+            both = asyncio.ensure_future(receive()), asyncio.ensure_future(self._leaving.wait())
+            try:
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+                return both[0].result() if both[0].done() else {"type": "http.disconnect"}
+            finally:
+                for future in both:
+                    future.cancel()
+
+        return either
 
     @property
     def idle_s(self) -> float:

@@ -14,6 +14,7 @@ from homeguard.policy import (
     EVIDENCE_ENTRY,
     EVIDENCE_HEAT,
     HEATING_WORDS,
+    OPENER_WORDS,
     RULES,
     UNLISTED,
     Rule,
@@ -60,7 +61,8 @@ def _evidence(effect: Effect, device: Device) -> Rule | None:
         return None
     model = device.hardware.model if device.hardware is not None else ""
     text = " ".join(_WORD.findall(" ".join((device.name, *device.aliases, model)).casefold()))
-    if _names(text, ENTRY_WORDS):
+    is_lamp = device.type == "light" and "brightness" in device.capabilities
+    if _names(text, OPENER_WORDS if is_lamp else ENTRY_WORDS):
         return EVIDENCE_ENTRY
     if effect.set.get("on") is True and device.type in ("switch", "plug", "appliance") and _names(text, HEATING_WORDS):
         return EVIDENCE_HEAT

@@ -50,6 +50,8 @@ _LIFE_SAFETY: Final = frozenset(("smoke", "co", "heat", "gas"))
 ENTRY_WORDS: Final = frozenset(
     ("opener", "garage door", "gate", "door lock", "lock", "strike", "door release", "alarm")
 )
+#: Those that count against a lamp that can be dimmed, too: what is only named after a gate has none of them.
+OPENER_WORDS: Final = frozenset(("opener", "strike", "door release"))
 HEATING_WORDS: Final = frozenset(
     ("oven", "stove", "cooker", "hob", "iron", "fryer", "grill", "heater", "boiler", "kettle", "sauna", "fireplace")
 )

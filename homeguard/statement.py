@@ -37,7 +37,7 @@ _WORD: Final = re.compile(r"[^\W_]+(?:\.\d+)?")
 def names_effect(words: str, effect: Effect, device: Device | None) -> bool:
     """True when the words, without a "not" and not as a question, hold the verb, the target and the value."""
     text = words.casefold()
-    if _NOT.search(text) or _QUESTION.search(text):
+    if _NOT.search(text) or text.rstrip().endswith("?"):
         return False
     tokens = f" {' '.join(_WORD.findall(text))} "
     if effect.kind == "create_automation":
@@ -49,7 +49,7 @@ def names_effect(words: str, effect: Effect, device: Device | None) -> bool:
                 for e in effect.contains
             )
         )
-    if effect.kind != "device":
+    if effect.kind != "device" or _QUESTION.search(text):
         return False
     verbs = _VERBS.get(effect.command, (effect.command.replace("_", " "),))
     return any(f" {v} " in tokens for v in verbs) and _target(tokens, effect, device) and _value(tokens, effect)

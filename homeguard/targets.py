@@ -376,6 +376,12 @@ class _Home:
                 picked = closest or picked
             return self._answer(picked, area, kind, said, by_name=True, plural=plural, group=exclude)
         group = plural or everything
+        if not group:
+            worded = [m for m in found if set(name_words(m.device.name)) == set(bag)]
+            called = [m for m in found if kind and set(kind) <= set(name_words(m.device.name))]
+            pick = worded if len(worded) == 1 else called if len(called) == 1 and bag == list(kind) else []
+            if pick and not (self.near and not house and not worded):
+                return self._answer(pick, area, kind, said, by_name=True, plural=False, group=False)
         of_kind = [m for m in found if m.kind] if kind else []
         if of_kind and any(m.area or not m.partial for m in of_kind):
             of_kind = [m for m in of_kind if m.area or not m.partial] if not group else of_kind

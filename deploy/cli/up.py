@@ -3,11 +3,14 @@
 import argparse
 import asyncio
 import contextlib
+import json
 import logging
 import signal
 import sys
+from datetime import UTC, datetime
 
 from deploy.cli.main import data_dir_option
+from homeguard.clock import iso
 from homeguard.settings import Settings, load
 
 
@@ -28,12 +31,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     flags = {k: getattr(options, k) for k in ("host", "port", "data_dir", "demo", "simulator", "log_level")}
     settings = load(flags)
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=settings.log_level.upper(),
-        format='{"timestamp":"%(asctime)s","level":"%(levelname)s","service":"%(name)s","message":%(json)s}',
-    )
-    logging.getLogger().handlers[0].addFilter(_as_json)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLines())
+    logging.basicConfig(handlers=[handler], level=settings.log_level.upper())
     for noisy in ("httpx2", "httpcore2", "mcp", "engineio", "socketio", "aiosqlite", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
@@ -46,11 +46,19 @@ def run(options: argparse.Namespace) -> int:
         return runner.run(_serve(settings, options.idle_exit_s))
 
 
-def _as_json(record: logging.LogRecord) -> bool:
-    import json
+class _JsonLines(logging.Formatter):
+    """One JSON object a line, also for what has a traceback."""
 
-    record.json = json.dumps(record.getMessage())
-    return True
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "timestamp": iso(datetime.fromtimestamp(record.created, UTC)),
+            "level": record.levelname,
+            "service": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
 
 
 async def _serve(settings: Settings, idle_exit_s: float | None) -> int:

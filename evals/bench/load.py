@@ -5,12 +5,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+#: The last stretch before a request is due is spent looking at the clock: timers are too coarse for it.
+_LOOK_S = 0.002
+
 
 @dataclass(slots=True)
 class Measured:
-    """Seconds of each request, and the whole run's length in seconds."""
+    """Seconds of each request, and the whole run's length in seconds; `begun` is a `perf_counter`."""
 
     latencies_s: list[float] = field(default_factory=list)
+    begun: float = 0.0
     elapsed_s: float = 0.0
     failed: int = 0
 
@@ -61,27 +65,39 @@ def request(method: str, path: str, body: bytes, token: str) -> bytes:
 async def drive(
     port: int, requests: Sequence[bytes], *, connections: int, expected: int, rate: float | None = None
 ) -> Measured:
-    """Send every request once over `connections` connections; `rate` (a second) paces the start of each."""
+    """Send every request once over `connections` connections.
+
+    `rate` (a second) paces them; a request's time then counts from when it was due, so a server that stalls is charged
+    for what had to wait.
+    """
     measured = Measured()
     queue = iter(list(enumerate(requests)))
-    begun = time.perf_counter()
-
-    async def one() -> None:
-        connection = Connection("127.0.0.1", port)
+    open_ones = [Connection("127.0.0.1", port) for _ in range(connections)]
+    for connection in open_ones:
         await connection.open()
+    measured.begun = time.perf_counter()
+
+    async def one(connection: Connection) -> None:
         for index, raw in queue:
-            due = begun + index / rate if rate else 0.0
-            wait_s = due - time.perf_counter() if rate else 0.0
-            if wait_s > 0:
-                await asyncio.sleep(wait_s)
-            start = max(due, begun) if rate else time.perf_counter()
+            start = time.perf_counter()
+            if rate:
+                start = measured.begun + index / rate
+                await _until(start)
             status = await connection.send(raw)
             measured.latencies_s.append(time.perf_counter() - start)
             measured.failed += status != expected
         connection.close()
 
     async with asyncio.TaskGroup() as tasks:
-        for _ in range(connections):
-            tasks.create_task(one())
-    measured.elapsed_s = time.perf_counter() - begun
+        for connection in open_ones:
+            tasks.create_task(one(connection))
+    measured.elapsed_s = time.perf_counter() - measured.begun
     return measured
+
+
+async def _until(due: float) -> None:
+    early_s = due - time.perf_counter()
+    if early_s > _LOOK_S:
+        await asyncio.sleep(early_s - _LOOK_S)
+    while time.perf_counter() < due:
+        await asyncio.sleep(0)

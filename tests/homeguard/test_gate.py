@@ -77,6 +77,8 @@ def test_each_effect_has_its_tier(
         ("plug", "Space heater", 2),
         ("switch", "Clock", 1),
         ("light", "Garage light", 1),
+        ("light", "Gate light", 1),
+        ("switch", "Gate light", 3),
         ("plug", "Blockchain rig", 1),
     ],
 )

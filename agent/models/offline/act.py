@@ -166,8 +166,10 @@ def targets(action: str, found: Frame, home: Home, area: str, device_id: str, co
     """The devices that a clause is about."""
     types = _implied_types(action, found)
 
+    watering = bool(set(found.words) & {"water", "watering"}) and action in ("turn_on", "turn_off")
+
     def can(device: Device) -> bool:
-        return able(action, found, home, device)
+        return (not watering or device.type in types) and able(action, found, home, device)
 
     def implied(device: Device) -> bool:
         return (not types or device.type in types) and can(device)

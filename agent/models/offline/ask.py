@@ -46,6 +46,9 @@ _PAST_VERBS: Final = those(
 
 def ask(label: str, found: Frame, spoken: str, home: Home, now: datetime, area: str, context: Context) -> Found:
     """The answer to a question and the devices it was about. `now` is local."""
+    visitor = _at_the_door(found, spoken, home)
+    if visitor is not None:
+        return visitor
     label = _kind(label, found, home)
     if label == "other" and reading.predicate_of(found):
         label = "ask_state"
@@ -86,11 +89,30 @@ def ask(label: str, found: Frame, spoken: str, home: Home, now: datetime, area: 
     return _state(label, found, spoken, home, area, context)
 
 
+def _at_the_door(found: Frame, spoken: str, home: Home) -> Found | None:
+    """ "Is anyone at the door?", "who is there at the front door?": what the doorbell or a camera sees."""
+    words = set(found.words)
+    if not (words & {"who", "anyone", "someone", "anybody", "somebody"} and {"at", "door"} <= words and "is" in words):
+        return None
+    seen = tuple(d for d in home.devices if d.type in ("doorbell", "camera") and "motion" in home.state(d))
+    doors = tuple(d for d in seen if d.type == "doorbell") or seen
+    if not doors:
+        return None
+    moved = any(home.state(d)["motion"] for d in doors)
+    opening = "" if "who" in words else "Yes, " if moved else "No, "
+    sees = f"{names_of(doors)} {'sees' if len(doors) == 1 else 'see'} {'' if moved else 'no '}motion"
+    return Part(text=spoken, say=start(f"{opening}{sees}.")), doors
+
+
 def _kind(label: str, found: Frame, home: Home) -> str:
     """The model's label, corrected by words that leave no doubt."""
     words = set(found.words)
     text = " ".join(found.words)
     measures = measuring.measured(found)
+    if "mode" in words and words & {"we", "house", "home"}:
+        return "ask_overview"
+    if words & {"alert", "alerts", "warnings", "anomalies"} and not found.held:
+        return "ask_anomalies"
     if words & {"why"}:
         return "ask_past"
     if words & {"battery", "batteries"} and label in ("ask_devices", "ask_which") and not reading.predicate_of(found):
@@ -213,6 +235,8 @@ def _state(label: str, found: Frame, spoken: str, home: Home, area: str, context
         checked[0](d, home.state(d)) is not None for d in home.devices if checked
     ):
         return _value(found, spoken, home, area, context)
+    if "alarm" in words and predicate in ("on", "off") and not any(d.type == "alarm_panel" for d in home.devices):
+        predicate = "armed" if predicate == "on" else "disarmed"
     if predicate in ("armed", "disarmed") and not any("arm_state" in home.state(d) for d in home.devices):
         armed = home.arm_state not in ("", "disarmed")
         yes = armed == (predicate == "armed")
@@ -230,16 +254,6 @@ def _state(label: str, found: Frame, spoken: str, home: Home, area: str, context
         return Part(text=spoken, say=reading.overview(home, asked=True)), ()
     if well and predicate in ("", "working"):
         checked, predicate, noun = None, "", ""
-    if noun == "occupancy" and "door" in words:
-        seen = tuple(d for d in home.devices if d.type in ("doorbell", "camera") and "motion" in home.state(d))
-        doors = tuple(d for d in seen if d.type == "doorbell") or seen
-        if doors:
-            moved = any(home.state(d)["motion"] for d in doors)
-            return Part(
-                text=spoken,
-                say=f"{'Yes' if moved else 'No'}, {names_of(doors)} {'sees' if len(doors) == 1 else 'see'} "
-                f"{'' if moved else 'no '}motion.",
-            ), doors
     drop = [
         predicate,
         "ok",

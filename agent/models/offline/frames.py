@@ -9,7 +9,7 @@ from agent.models.offline import values
 from agent.models.offline.lexicon import FILLERS
 from agent.models.offline.values import Amount
 from agent.models.offline.verbs import actions
-from agent.models.offline.words import PUNCTUATION, those
+from agent.models.offline.words import PUNCTUATION, is_number, those
 from homeguard.model import Device
 from homeguard.targets import protected
 
@@ -159,9 +159,16 @@ def _target(words: Sequence[str], held: Collection[int], used: Collection[int], 
     """The words that may name devices, in order."""
     out: list[str] = []
     for at, word in enumerate(words):
+        timed = is_number(word) and words[at + 1 : at + 2] and words[at + 1].startswith(("minute", "second", "hour"))
         if at in held:
             out.append(word)
-        elif at in used or word in FILLERS or word in ("dont", "do", "never", "no", "nor", "forget", "not"):
+        elif (
+            timed
+            or word in ("minutes", "seconds", "hours")
+            or at in used
+            or word in FILLERS
+            or word in ("dont", "do", "never", "no", "nor", "forget", "not")
+        ):
             continue
         elif not (question and word in QUESTION_STARTS):
             out.append(word)

@@ -51,6 +51,7 @@ _SAID: Final[Mapping[str, str]] = {
     "smoke_detected": "detected smoke", "device_offline": "went offline", "device_online": "came online",
     "battery_low": "battery low",
 }  # fmt: skip
+_YES_NO: Final = frozenset(("did", "was", "were", "has", "have", "any", "is"))
 _QUIET: Final = frozenset(
     ("heartbeat", "telemetry", "trends", "canary", "state_changed", "command_result", "command_requested")
 )
@@ -130,9 +131,8 @@ def events_answer(
         if verb and len(found.devices) == 1:
             opening = "" if words[:1] and words[0] in ("when", "what", "who") else "No, "
             return start(f"{opening}{the(found.devices[0])} was not {verb} {stretch.said}.")
-        return (
-            f"No, nothing was {verb} {stretch.said}{about}." if verb else f"No, nothing happened {stretch.said}{about}."
-        )
+        opening = "No, nothing" if words[:1] and words[0] in _YES_NO else "Nothing"
+        return f"{opening} {f'was {verb}' if verb else 'happened'} {stretch.said}{about}."
     if "times" in words or ("how" in words and "many" in words):
         times = f"{len(rows)} time{'s' if len(rows) != 1 else ''}"
         return f"{times} {stretch.said}{about}; the last was {when(rows[0][0], now)}."
@@ -141,7 +141,7 @@ def events_answer(
         return f"{start(_subject(rows[0][1], names))} {_did(rows[0][1])} {when(rows[0][0], now)}."
     said = [f"{_subject(e, names)} {_did(e)} {when(at, now)}" for at, e in rows[:4]]
     more = f", and {len(rows) - 4} more" if len(rows) > 4 else ""
-    opening = "Yes: " if words[:1] and words[0] in ("did", "was", "were", "has", "have", "any", "is") else ""
+    opening = "Yes: " if words[:1] and words[0] in _YES_NO else ""
     return f"{opening}{', '.join(said)}{more}." if opening else start(f"{', '.join(said)}{more}.")
 
 

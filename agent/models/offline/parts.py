@@ -1,5 +1,6 @@
 """The parts of an answer: calls to make with how their results are told, a sentence, a refusal or a question."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -154,7 +155,8 @@ def _told(result: ToolResult, order: Order, members: Sequence[Device], home: Hom
 
 
 def _reason(text: str, otherwise: str) -> str:
-    return (text or otherwise).rstrip(". ")
+    said = re.sub(r"^\w+_pct is ([\d.]+) to ([\d.]+)", r"it takes \1 to \2%", text or otherwise)
+    return said.rstrip(". ")
 
 
 def failures(part: Part, results: Sequence[ToolResult]) -> list[dict[str, str]]:

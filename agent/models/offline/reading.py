@@ -136,7 +136,8 @@ _NOUNS: Final[Mapping[str, str]] = {
     "someone": "occupancy", "anybody": "occupancy",
 }  # fmt: skip
 _LOOSE: Final = those(
-    "there any is are still turned switched currently right securely left in up to date right detected do have which "
+    "about there any is are still turned switched currently right securely left in up to date right detected do "
+    "have which "
     "what how many all of tell me if whether check that show list count number or no yes answer please with device "
     "plugged things thing devices not left it did leave have we i does currently really actually properly anything "
     "being"

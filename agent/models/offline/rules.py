@@ -31,7 +31,7 @@ def rule_part(words: Sequence[str], text: str, home: Home, now: datetime, area: 
     found = split_rule(words)
     if found is None or whole.negated or (whole.question and found[0] != "event"):
         return None
-    if found[0] == "delay" and "mode" in words:
+    if found[0] == "delay" and {"mode", "record", "film", "recording"} & set(words):
         return None
     kind, trigger_words, action_words = found
     wanted = frame(action_words, home.devices, home.places)

@@ -207,6 +207,8 @@ def _no_verb(
         asked = frame(["tell", "me", *found.words], home.devices, home.places)
         part, devices = ask(label, asked, spoken, home, scene.now, scene.area, context)
         return part, replace(context, devices=devices or context.devices, frame=asked, label=label)
+    if named is not None and named.devices and re.match(r"^(?:the )?(?:lights?|lamps?) on\b", spoken):
+        return act("turn_on", found, spoken, home, scene.area, scene.device_id, context)
     if named is not None and named.devices:
         part, devices = ask(
             "ask_state",

@@ -14,12 +14,11 @@ from homeguard.errors import InvalidInput
 from homeguard.model import Event, Metadata
 from homeguard.ports.events import Page
 from homeguard.stores.sqlite.columns import Cell, json_text, json_value, micros, moment
-from homeguard.stores.sqlite.database import Database
+from homeguard.stores.sqlite.database import Database, put_rows
 
 _PUT: Final = (
     "INSERT INTO events (home_id, event_id, event_type, at, received_at, device_id, user_id, payload,"
     " firmware_version, signal_strength, is_simulated, source, trust, lane, cause, traceparent)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (home_id, event_id) DO NOTHING"
 )
 _SELECT: Final = (
     "SELECT home_id, event_id, event_type, at, received_at, device_id, user_id, payload, firmware_version,"
@@ -51,7 +50,7 @@ class SqliteEvents:
 
         def append(c: apsw.Connection) -> int:
             before = c.total_changes()
-            c.executemany(_PUT, rows).fetchall()
+            put_rows(c, _PUT, rows, "ON CONFLICT (home_id, event_id) DO NOTHING")
             return c.total_changes() - before
 
         return await self._database.write(append)

@@ -1,0 +1,137 @@
+"""A HomeGuard and a Mosquitto of the run's own: the server on one core, everything that loads it on another."""
+
+import asyncio
+import contextlib
+import os
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from homeguard.clock import SystemClock
+from homeguard.identity.keys import local_key
+from homeguard.identity.tokens import Tokens
+from homeguard.model import Device, Home, Member, User
+from homeguard.runtime import open_stores
+
+EMAIL = "bench@example.com"
+HOME = "bench"
+DEVICES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """The server's and the generator's; the same one where the machine has no second."""
+
+    server: int
+    generator: int
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A server that said `ready`, that many seconds after it was started."""
+
+    port: int
+    pid: int
+    started_s: float
+
+
+def pinned() -> Cores:
+    """Move this process (and the broker, which it starts) to the generator's core."""
+    cores = sorted(os.sched_getaffinity(0))
+    chosen = Cores(server=cores[0], generator=cores[-1])
+    os.sched_setaffinity(0, {chosen.generator})
+    return chosen
+
+
+def machine(cores: Cores) -> str:
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
+    return (
+        f"{os.cpu_count()} cores, {memory_gib:.0f} GiB, Python {platform.python_version()}; server on core "
+        f"{cores.server}, generator and broker on core {cores.generator}; load average {os.getloadavg()[0]:.1f}"
+    )
+
+
+def token_for(data: Path) -> str:
+    return Tokens(local_key(data), SystemClock()).operator(EMAIL, "api")
+
+
+async def prepare(data: Path) -> None:
+    """One person, one home, 50 devices."""
+    clock = SystemClock()
+    async with open_stores(data, clock) as stores:
+        await stores.users.put_user(User(id=HOME, email=EMAIL, name="Bench", created_at=clock.now()), "-")
+        await stores.users.put_home(Home(id=HOME, name="Bench"))
+        await stores.users.put_member(Member(home_id=HOME, user_id=HOME, role="owner"))
+        kind = ("motion", "climate")
+        await stores.devices.put(
+            [
+                Device(home_id=HOME, id=f"sensor-{i}", name=f"Sensor {i}", type="motion", capabilities=kind)
+                for i in range(DEVICES)
+            ]
+        )
+    local_key(data)
+
+
+@contextlib.asynccontextmanager
+async def serving(data: Path, broker: str, cores: Cores) -> AsyncIterator[Instance]:
+    """`homeguard up` on that folder, pinned to its core, without demo, simulator and rate limits."""
+    port = free_port()
+    environment = {**os.environ, "HOMEGUARD_RATE_LIMITS": "off", "HOMEGUARD_LOG_LEVEL": "warning"}
+    if broker:
+        environment["MQTT_URL"] = broker
+    begun = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deploy.cli.main", "up", "--no-demo", "--no-simulator", "--port", str(port),
+         "--data-dir", str(data)],
+        stdout=subprocess.PIPE, env=environment, start_new_session=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, {cores.server}),
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        while b"ready" not in await asyncio.to_thread(process.stdout.readline):
+            if process.poll() is not None:
+                raise RuntimeError("the server did not start")
+        yield Instance(port=port, pid=process.pid, started_s=time.perf_counter() - begun)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(process.wait, 30)
+
+
+@contextlib.contextmanager
+def mosquitto(folder: Path) -> Iterator[str]:
+    """The URL of a Mosquitto of this run's own, or "" where there is none."""
+    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+    if program is None:
+        print("no Mosquitto here: the MQTT rows are left out")
+        yield ""
+        return
+    port = free_port()
+    config = folder / "mosquitto.conf"
+    config.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nmax_queued_messages 0\n"
+        "max_inflight_messages 2000\nlog_type error\n"
+    )
+    process = subprocess.Popen([program, "-c", str(config)], start_new_session=True)
+    try:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
+                break
+            time.sleep(0.05)
+        yield f"mqtt://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
