@@ -18,6 +18,7 @@ _CARRIED: Final[Mapping[str, frozenset[str]]] = {
     "command": frozenset(("devices",)),
     "mode": frozenset(("devices",)),
     "alert": frozenset(("alerts", "events")),
+    "notice": frozenset(("alerts",)),
     "confirmation": frozenset(("agent",)),
     "agent_response": frozenset(("agent",)),
 }

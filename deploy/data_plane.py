@@ -18,6 +18,7 @@ from pipeline.command.acts import Acts
 from pipeline.command.execution import Execution
 from pipeline.command.service import EXPIRE_EVERY, CommandService
 from pipeline.command.waiting import Reports
+from pipeline.delivery import Delivery
 from pipeline.detectors.bank import SeriesBank
 from pipeline.drivers.mqtt import MqttDriver
 from pipeline.drivers.protocol import Driver
@@ -145,7 +146,8 @@ async def open_data_plane(
         sources.append(tasks.create_task(link.run(stop_sources), name="mqtt"))
     if simulator is not None:
         sources.append(tasks.create_task(simulator.run(stop_sources), name="simulator"))
-    upkeep = tasks.create_task(_upkeep(commands, stores, clock), name="upkeep")
+    delivery = Delivery(outbox=stores.outbox, feed=stores.feed, clock=clock)
+    upkeep = tasks.create_task(_upkeep(commands, delivery, stores, clock), name="upkeep")
     plane = DataPlane(
         intake=intake, commands=commands, processors=processors, link=link, simulator=simulator, log_lag=stores.log.lag
     )
@@ -223,14 +225,15 @@ async def _link(settings: Settings, stores: Stores, intake: Intake) -> MqttLink 
     )  # fmt: skip
 
 
-async def _upkeep(commands: CommandService, stores: Stores, clock: Clock) -> None:
-    """Questions that lapse, and old segments of the log; a failure is tried again."""
+async def _upkeep(commands: CommandService, delivery: Delivery, stores: Stores, clock: Clock) -> None:
+    """Questions that lapse, messages that wait, old segments of the log; a failure is tried again."""
     turns = 0
     while True:
         await clock.sleep(EXPIRE_EVERY.total_seconds())
         turns += 1
         try:
             await commands.expire_open()
+            await delivery.deliver()
             if turns % 1800 == 1:
                 await stores.log.trim(clock.now() - LOG_RETENTION)
         except HomeGuardError as error:

@@ -20,6 +20,7 @@ from deploy.data_plane import DataPlane, open_data_plane
 from deploy.demo import Demo, demo_of
 from deploy.operator import Operator
 from deploy.server import Activity, bind, serving
+from deploy.switched_off import NoAgent
 from deploy.version import VERSION
 from homeguard.clock import Clock, HomeClocks, SystemClock
 from homeguard.errors import NotAllowed, NotFound, NotSignedIn
@@ -165,7 +166,7 @@ async def _opened(
                 conversations=stores.conversations,
                 journal=stores.journal,
                 commands=plane.commands,
-                agent=agent,
+                agent=agent if settings.enable_ai_agent else NoAgent(),
                 intake=plane.intake,
                 settings=settings,
                 clock=clock,

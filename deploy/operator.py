@@ -1,12 +1,13 @@
 """What only the operator's own commands ask of a running instance: tokens, replays, scenarios. ASGI, at `/operator`."""
 
 import asyncio
+import logging
 import math
 import tempfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from starlette.applications import Starlette
@@ -24,8 +25,21 @@ from homeguard.ports.users import AccessToken
 from scenarios.engine import ScenarioEngine
 from scenarios.replay import replay
 
+log = logging.getLogger("homeguard")
+
 _REPLAY_LIMIT: Final = 512 * 1024 * 1024
 _EVERY_S: Final = 0.1
+
+
+class _NewToken(msgspec.Struct, forbid_unknown_fields=True):
+    """`device_id` named: a device's token in `home`; else a client's, for `scopes` and `servers`."""
+
+    name: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    scopes: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+    device_id: str = ""
+    home: str = ""
+    expires_days: Annotated[float, msgspec.Meta(gt=0, le=36_500)] | None = None
 
 
 class Operator:
@@ -53,24 +67,23 @@ class Operator:
         principal = await self._operator(request)
         if request.method == "GET":
             return JSONResponse({"items": [_shown(t) for t in await self._identity.list_tokens()]})
-        body = await request.json()
-        expires = timedelta(days=float(body["expires_days"])) if body.get("expires_days") else None
-        if body.get("device_id"):
-            home = await self._home(principal, str(body.get("home") or ""))
-            device = await self._stores.devices.get(home.id, str(body["device_id"]))
+        try:
+            wanted = msgspec.json.decode(await request.body(), type=_NewToken)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"this token cannot be made: {error}", field="body") from error
+        expires = timedelta(days=wanted.expires_days) if wanted.expires_days is not None else None
+        if wanted.device_id:
+            home = await self._home(principal, wanted.home)
+            device = await self._stores.devices.get(home.id, wanted.device_id)
             if device is None:
-                raise NotFound(f"{home.name} has no device '{body['device_id']}'", code="DEVICE_NOT_FOUND")
+                raise NotFound(f"{home.name} has no device '{wanted.device_id}'", code="DEVICE_NOT_FOUND")
             owner = Principal(home_id=home.id, user_id=principal.user_id, role="owner", caller="person")
             row, token = await self._identity.create_device_token(
-                owner, device.id, name=str(body.get("name") or ""), expires_in=expires
+                owner, device.id, name=wanted.name, expires_in=expires
             )
         else:
             row, token = await self._identity.create_client_token(
-                principal,
-                str(body.get("name") or "client"),
-                scopes=body.get("scopes") or (),
-                servers=body.get("servers") or (),
-                expires_in=expires,
+                principal, wanted.name or "client", scopes=wanted.scopes, servers=wanted.servers, expires_in=expires
             )
         return JSONResponse({**_shown(row), "token": token})
 
@@ -88,7 +101,7 @@ class Operator:
     async def _replay(self, request: Request) -> Response:
         principal = await self._operator(request)
         home = await self._home(principal, request.query_params.get("home", ""))
-        speed = request.query_params.get("speed", "max")
+        speed = _speed(request.query_params.get("speed", "max"))
         keep_times = request.query_params.get("keep_times") == "true"
         folder = tempfile.TemporaryDirectory(prefix="homeguard-replay-")
         path = Path(folder.name) / "log.jsonl"
@@ -110,7 +123,7 @@ class Operator:
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
     async def _run_replay(
-        self, path: Path, home: Home, speed: str, keep_times: bool, progress: asyncio.Queue[dict[str, Any]]
+        self, path: Path, home: Home, speed: float, keep_times: bool, progress: asyncio.Queue[dict[str, Any]]
     ) -> None:
         told = 0.0
 
@@ -124,13 +137,15 @@ class Operator:
         try:
             summary = await replay(
                 path, home, intake=self._plane.intake, devices=self._stores.devices,
-                speed=math.inf if speed == "max" else float(speed), keep_times=keep_times, on_progress=on_progress,
+                speed=speed, keep_times=keep_times, on_progress=on_progress,
             )  # fmt: skip
             await self._plane.caught_up()
         except HomeGuardError as error:
             await progress.put({"error": {"code": error.code, "message": error.message}})
-        except ValueError as error:
-            await progress.put({"error": {"code": "INVALID_INPUT", "message": str(error)}})
+        except Exception:
+            # whoever follows waits for a last line
+            log.exception("a replay failed")
+            await progress.put({"error": {"code": "INTERNAL_ERROR", "message": "the replay failed; see the log"}})
         else:
             await progress.put({"summary": msgspec.to_builtins(summary)})
 
@@ -151,6 +166,16 @@ class Operator:
             if wanted in (home.id, home.name.casefold()):
                 return home
         raise NotFound(f"there is no home '{name}'", code="HOME_NOT_FOUND")
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = math.inf if text == "max" else float(text)
+    except ValueError:
+        speed = 0.0
+    if not speed > 0:
+        raise InvalidInput("speed is a number above 0, or max", field="speed")
+    return speed
 
 
 async def _save(request: Request, path: Path) -> None:

@@ -31,6 +31,7 @@ _TYPE_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 _NOT: Final = re.compile(r"\b(don'?t|do not|does not|never|not|without|unless|cancel)\b")
 _QUESTION: Final = re.compile(r"^\s*(did|do|does|is|are|was|were|has|have|who|what|when|why|how|which|where)\b")
 _RULE: Final = re.compile(r"\b(when|whenever|if|every|each|at|between|automation|rule|routine)\b")
+_TELL: Final = re.compile(r"\b(notify|tell|alert|warn|message|inform|remind|let me know|send me)\b")
 _WORD: Final = re.compile(r"[^\W_]+(?:\.\d+)?")
 
 
@@ -41,13 +42,13 @@ def names_effect(words: str, effect: Effect, device: Device | None) -> bool:
         return False
     tokens = f" {' '.join(_WORD.findall(text))} "
     if effect.kind == "create_automation":
-        return (
-            bool(_RULE.search(text))
-            and bool(effect.contains)
-            and all(
-                any(f" {v} " in tokens for v in _VERBS.get(e.command, (e.command,))) and _target(tokens, e, None)
-                for e in effect.contains
-            )
+        if not _RULE.search(text):
+            return False
+        if not effect.contains:
+            return bool(_TELL.search(text))
+        return all(
+            any(f" {v} " in tokens for v in _VERBS.get(e.command, (e.command,))) and _target(tokens, e, None)
+            for e in effect.contains
         )
     if effect.kind != "device" or _QUESTION.search(text):
         return False

@@ -10,8 +10,11 @@ from deploy.cli.main import data_dir_option
 from deploy.client import DEFAULT_PERSON, Client
 from deploy.instance import running
 from homeguard.errors import HomeGuardError
+from homeguard.ids import new_id
 from homeguard.settings import load
 
+#: How the ids of the terminal's threads begin.
+_TERMINAL = "terminal-"
 _MARKS = {"confirmed": "✓", "sent": "…", "failed": "✗", "refused": "✗", "denied": "-", "expired": "-"}
 
 
@@ -51,13 +54,8 @@ class _Turn:
         self.done: dict[str, Any] = {}
         self.error = ""
 
-    def say(self, text: str, thread_id: str, *, new: bool, show: bool) -> None:
-        body: dict[str, Any] = {"message": text}
-        if thread_id:
-            body["thread_id"] = thread_id
-        if new:
-            body["new_thread"] = True
-        for name, data in self._client.events("/api/v1/ai/chat/stream", body):
+    def say(self, text: str, thread_id: str, *, show: bool) -> None:
+        for name, data in self._client.events("/api/v1/ai/chat/stream", {"message": text, "thread_id": thread_id}):
             match name:
                 case "tool_start":
                     self.calls.append(
@@ -86,17 +84,16 @@ class _Turn:
 
     def press(self, approve: bool) -> None:
         """Answer every open card of this turn and wait for what the agent says then."""
-        turn_id = self.done.get("turn_id", "")
         for card in self.open_cards:
             decided = self._client.post(f"/api/v1/confirmations/{card['id']}", {"approve": approve})["confirmation"]
             card.update(decided)
             self.commands += [dict(o) for o in decided.get("outcome", [])]
-        self.answer = self._continuation(turn_id) or self.answer
+        self.answer = self._continuation(self.done.get("turn_id", ""), self.done.get("thread_id", "")) or self.answer
 
-    def _continuation(self, turn_id: str) -> str:
+    def _continuation(self, turn_id: str, thread_id: str) -> str:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            page = self._client.get("/api/v1/ai/chat/history", limit=20)
+            page = self._client.get("/api/v1/ai/chat/history", limit=20, thread_id=thread_id)
             said = [m for m in page["items"] if m["turn_id"] == turn_id and m["role"] == "assistant"]
             if len(said) > 1:
                 return str(said[-1]["text"])
@@ -120,9 +117,18 @@ class _Turn:
         }
 
 
+def _thread(client: Client, *, new: bool) -> str:
+    """This person's last thread of the terminal, or a new one: those of other screens go on there."""
+    if not new:
+        for thread in client.get("/api/v1/ai/chat/threads", limit=1000)["items"]:
+            if thread["id"].startswith(_TERMINAL):
+                return str(thread["id"])
+    return _TERMINAL + new_id()
+
+
 def _once(client: Client, options: argparse.Namespace) -> int:
     turn = _Turn(client)
-    turn.say(options.once, "", new=options.new, show=False)
+    turn.say(options.once, _thread(client, new=options.new), show=False)
     if options.press is not None and turn.open_cards:
         turn.press(options.press)
     if options.json:
@@ -139,7 +145,7 @@ def _talk(client: Client, options: argparse.Namespace) -> int:
     print(f"HomeGuard · {me['name']} · {me['home']['name']}   (Ctrl-D ends, /new starts a new conversation)")
     for card in client.get("/api/v1/confirmations")["items"]:
         _ask(client, card)
-    new = options.new
+    thread = _thread(client, new=options.new)
     while True:
         try:
             text = input("\n> ").strip()
@@ -149,15 +155,14 @@ def _talk(client: Client, options: argparse.Namespace) -> int:
         if not text:
             continue
         if text == "/new":
-            new = True
+            thread = _thread(client, new=True)
             continue
         turn = _Turn(client)
         try:
-            turn.say(text, "", new=new, show=sys.stderr.isatty())
+            turn.say(text, thread, show=sys.stderr.isatty())
         except HomeGuardError as error:
             print(f"! {error.message}")
             continue
-        new = False
         for command in turn.commands:
             mark = _MARKS.get(command["outcome"], "·")
             print(f"  {mark} {command['device']}: {command['command']} ({command['outcome']})")

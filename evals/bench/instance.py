@@ -41,6 +41,15 @@ class Instance:
     pid: int
     started_s: float
 
+    def cpu_s(self) -> float:
+        """Seconds of processor that it has used: unlike its speed, other programs on the machine hardly change that."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def rss_mib(self) -> float:
+        resident = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return resident * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
 
 def pinned() -> Cores:
     """Move this process (and the broker, which it starts) to the generator's core."""

@@ -16,8 +16,8 @@ from typing import Any
 import httpx2
 
 from evals.bench.bare import fdatasync_ms, store_rows_per_s
-from evals.bench.instance import DEVICES, HOME, machine, mosquitto, pinned, prepare, serving, token_for
-from evals.bench.listen import listen, until
+from evals.bench.instance import DEVICES, HOME, Instance, machine, mosquitto, pinned, prepare, serving, token_for
+from evals.bench.listen import Listener, listen, until
 from evals.bench.load import Measured, drive, request
 from evals.bench.publish import packets, publish
 from evals.bench.table import Row, spread, table
@@ -26,7 +26,7 @@ from homeguard.clock import iso
 _LIMIT_S = 120.0
 _COLUMNS = {
     "n": 0, "taken/s": 0, "ack p50 ms": 1, "ack p99 ms": 1, "stored/s": 0, "of bare": 2, "pushed/s": 0, "missed": 0,
-    "refused": 0,
+    "refused": 0, "CPU us/event": 1,
 }  # fmt: skip
 
 
@@ -61,7 +61,7 @@ async def _bench(folder: Path, options: argparse.Namespace) -> None:
     only = set(filter(None, options.only.split(",")))
     with mosquitto(folder) as broker:
         async with serving(data, broker, cores) as instance:
-            bench = _Bench(folder, instance.port, broker, token_for(data))
+            bench = _Bench(folder, instance, broker, token_for(data))
             for _ in range(options.repeat):
                 bench.measure_bare()
                 for name in ("flat", "paced", "singles", "mqtt", "push"):
@@ -70,7 +70,7 @@ async def _bench(folder: Path, options: argparse.Namespace) -> None:
                         await getattr(bench, f"run_{name}")(options)
             before = await bench.stored()
         async with serving(data, "", cores) as instance:
-            after = await _Bench(folder, instance.port, "", token_for(data)).stored()
+            after = await _Bench(folder, instance, "", token_for(data)).stored()
     for title, values, digits in (
         ("fdatasync p50 ms", bench.sync_p50, 2), ("fdatasync p99 ms", bench.sync_p99, 2),
         ("bare store rows/s (3 indexes, WAL, FULL, 1,000 a transaction)", bench.bare, 0),
@@ -79,14 +79,15 @@ async def _bench(folder: Path, options: argparse.Namespace) -> None:
     print(f"each figure: median (smallest-largest) of {options.repeat}\n")
     print(table(bench.rows, _COLUMNS))
     if bench.pushes:
-        print("\n" + table({"push delay at 500/s": bench.pushes}, {"n": 0, "p50 ms": 1, "p99 ms": 1, "x fdatasync p99": 1}))
+        columns = {"n": 0, "p50 ms": 1, "p99 ms": 1, "x fdatasync p99": 1}
+        print("\n" + table({"push delay at 500/s": bench.pushes}, columns))
     print(f"\nrows before the restart {before:,}, after it {after:,}, expected {bench.sent:,}")
 
 
 @dataclass
 class _Bench:
     folder: Path
-    port: int
+    instance: Instance
     broker: str
     token: str
     rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
@@ -95,6 +96,10 @@ class _Bench:
     sync_p50: list[float] = field(default_factory=list)
     sync_p99: list[float] = field(default_factory=list)
     sent: int = 0
+
+    @property
+    def port(self) -> int:
+        return self.instance.port
 
     def measure_bare(self) -> None:
         median, p99 = fdatasync_ms(self.folder)
@@ -118,9 +123,9 @@ class _Bench:
         n = options.messages
         made = packets([(f"homeguard/{HOME}/sensor-{i % DEVICES}/events", _said(i)) for i in range(n)])
         processed, listener = await self._processed(), await listen(self.port, self.token)
-        begun = time.perf_counter()
+        begun, cpu_s = time.perf_counter(), self.instance.cpu_s()
         sending = asyncio.create_task(publish(int(self.broker.rpartition(":")[2]), made))
-        await self._finish("MQTT, QoS 1, Mosquitto", n, processed, listener, begun, None)
+        await self._finish("MQTT, QoS 1, Mosquitto", n, processed, listener, begun, cpu_s, None)
         await sending
 
     async def run_push(self, options: argparse.Namespace) -> None:
@@ -140,9 +145,8 @@ class _Bench:
         ]
         seen = Measured(latencies_s=delays)
         p99 = seen.quantile_ms(0.99)
-        self.pushes.append(
-            {"n": len(delays), "p50 ms": seen.quantile_ms(0.5), "p99 ms": p99, "x fdatasync p99": p99 / self.sync_p99[-1]}
-        )
+        times = p99 / self.sync_p99[-1]
+        self.pushes.append({"n": len(delays), "p50 ms": seen.quantile_ms(0.5), "p99 ms": p99, "x fdatasync p99": times})
 
     async def stored(self) -> int:
         """Rows in the event store, counted."""
@@ -159,12 +163,12 @@ class _Bench:
         self, name: str, requests: list[bytes], n: int, connections: int, *, rate: float | None = None
     ) -> None:
         processed, listener = await self._processed(), await listen(self.port, self.token)
-        begun = time.perf_counter()
+        begun, cpu_s = time.perf_counter(), self.instance.cpu_s()
         sending = asyncio.create_task(drive(self.port, requests, connections=connections, expected=202, rate=rate))
-        await self._finish(name, n, processed, listener, begun, sending)
+        await self._finish(name, n, processed, listener, begun, cpu_s, sending)
 
     async def _finish(
-        self, name: str, n: int, processed: int, listener: Any, begun: float,
+        self, name: str, n: int, processed: int, listener: Listener, begun: float, cpu_s: float,
         sending: "asyncio.Task[Measured] | None",
     ) -> None:  # fmt: skip
         """Wait until all n are processed by the record group and pushed, then count the rows."""
@@ -176,6 +180,7 @@ class _Bench:
             until(is_stored, every_s=0.05, limit_s=_LIMIT_S),
             until(lambda: listener.count + listener.missed >= n, every_s=0.005, limit_s=_LIMIT_S),
         )
+        cpu_s = self.instance.cpu_s() - cpu_s
         listener.close()
         self.sent += n
         rows = await self.stored()
@@ -183,7 +188,7 @@ class _Bench:
             raise RuntimeError(f"{name}: {rows:,} rows are stored, {self.sent:,} were sent")
         figures: dict[str, float] = {
             "n": n, "stored/s": n / (stored - begun), "of bare": n / (stored - begun) / self.bare[-1],
-            "missed": n - listener.count,
+            "missed": n - listener.count, "CPU us/event": cpu_s / n * 1e6,
         }  # fmt: skip
         if pushed:
             figures["pushed/s"] = listener.count / (pushed - begun)

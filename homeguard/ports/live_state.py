@@ -45,7 +45,7 @@ class LiveStateStore(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
     """One thing that just happened, for those who watch a home: `kind` is `device_event`, `alert`, `command`,
-    `confirmation`, `agent_response`, `mode` or `session`; `data` is the wire's own object (JSON)."""
+    `confirmation`, `agent_response`, `notice`, `mode` or `session`; `data` is the wire's own object (JSON)."""
 
     home_id: str
     kind: str

@@ -1,10 +1,11 @@
 """`homeguard chat`: the JSON of one turn, what its questions do, and where the conversation goes on."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
-from instances import JOHN, SARAH, Up, command, is_free, one_line_says
+from instances import HOMEGUARD, JOHN, SARAH, Up, command, environment, is_free, one_line_says
 
 pytestmark = pytest.mark.timeout(180)
 KEYS = {"answer", "calls", "commands", "asked", "model", "tokens", "duration_ms"}
@@ -69,16 +70,22 @@ def test_no_leaves_it_as_it_is_and_yes_does_it(up: Up) -> None:
 def test_it_goes_on_where_the_terminal_was_until_new_is_said(up: Up) -> None:
     with up.client(SARAH) as client:
 
-        def threads() -> list[str]:
-            return [m["thread_id"] for m in client.get("/api/v1/ai/chat/history", limit=100)["items"]]
+        def threads() -> dict[str, int]:
+            """Messages by conversation, the last one first."""
+            ids = [t["id"] for t in client.get("/api/v1/ai/chat/threads", limit=100)["items"]]
+            return {i: len(client.get("/api/v1/ai/chat/history", thread_id=i)["items"]) for i in ids}
 
         up.say("Turn on the porch light", "--new", "--as", SARAH)
-        [first] = set(threads())
-        up.say("Is it on?", "--as", SARAH)
-        assert set(threads()) == {first}
-        assert threads().count(first) == 4
+        [first] = threads()
+        up.say("Is the garage closed?", "--as", SARAH)
+        assert threads() == {first: 4}
+        elsewhere = client.post("/api/v1/ai/chat", {"message": "Is the porch light on?", "new_thread": True})
+        up.say("Is everything locked?", "--as", SARAH)
+        assert threads() == {first: 6, elsewhere["thread_id"]: 2}
         up.say("Is the garage closed?", "--as", SARAH, "--new")
-        assert len(set(threads())) == 2
+        up.say("Is the garage closed?", "--as", SARAH)
+        [last] = threads().keys() - {first, elsewhere["thread_id"]}
+        assert threads() == {first: 6, elsewhere["thread_id"]: 2, last: 4}
 
 
 def test_without_json_only_the_answer_is_on_stdout(up: Up) -> None:
@@ -108,10 +115,6 @@ def test_with_no_instance_one_is_started_for_the_duration(tmp_path: Path) -> Non
 
 
 def test_an_interactive_talk_shows_outcomes_and_presses_the_card(up: Up) -> None:
-    import subprocess
-
-    from instances import HOMEGUARD, environment
-
     typed = "lock the back door\nunlock the front door\nn\n/new\nis the front door locked?\n"
     done = subprocess.run(
         [HOMEGUARD, "chat", "--data-dir", up.data], cwd=up.folder, env=environment(up.folder), input=typed,

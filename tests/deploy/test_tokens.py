@@ -122,7 +122,13 @@ def test_a_device_of_another_home_is_named_by_its_home(up: Up) -> None:
 
 @pytest.mark.parametrize(
     ("options", "word"),
-    [(("--servers", "kitchen"), "kitchen"), (("--scopes", "fly"), "fly"), (("--expires", "soon"), "--expires")],
+    [
+        (("--servers", "kitchen"), "kitchen"),
+        (("--scopes", "fly"), "fly"),
+        (("--expires", "soon"), "--expires"),
+        (("--expires", "0d"), "expires"),
+        (("--expires", "99999999d"), "expires"),
+    ],
 )
 def test_what_a_token_cannot_be_is_one_line(up: Up, options: tuple[str, ...], word: str) -> None:
     assert one_line_says(up.homeguard("token", "create", "--name", "n", *options), word)
