@@ -1,10 +1,12 @@
 """Who may pass: the caller of a request or a socket, from its headers; scopes; how often."""
 
+import asyncio
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
@@ -14,6 +16,8 @@ from homeguard.clock import Clock
 from homeguard.errors import NotAllowed, NotSignedIn, RateLimited
 from homeguard.identity.limits import TokenBuckets
 from homeguard.model import Principal, Scope
+
+T = TypeVar("T")
 
 COOKIE: Final = "homeguard_session"
 _SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -88,6 +92,44 @@ def is_ours(connection: HTTPConnection, deps: ApiDeps) -> bool:
         return False
     ours = {connection.headers.get("host", "").lower(), urlsplit(deps.settings.base_url).netloc.lower()}
     return bool(place) and place in ours
+
+
+class Recent(Generic[T]):
+    """Answers about who shows what, worth believing for less than a second: so a revocation acts within one.
+
+    At most `keys` are kept; when there are more, all go.
+    """
+
+    _BELIEVED_S: Final = 0.9
+
+    def __init__(self, clock: Clock, *, keys: int = 1_000) -> None:
+        self._clock = clock
+        self._keys = keys
+        self._kept: dict[tuple[str, ...], tuple[float, T]] = {}
+        self._forgotten_at = -math.inf
+        #: Gone as soon as nobody holds it.
+        self._asking: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
+
+    def get(self, shown: tuple[str, ...]) -> T | None:
+        kept = self._kept.get(shown)
+        return kept[1] if kept is not None and self._clock.monotonic() - kept[0] < self._BELIEVED_S else None
+
+    def asking(self, shown: tuple[str, ...]) -> asyncio.Lock:
+        """Held by who works out the answer; the others wait for it."""
+        return self._asking.setdefault(shown, asyncio.Lock())
+
+    def keep(self, shown: tuple[str, ...], asked_at: float, answer: T) -> None:
+        """`asked_at` is the clock's `monotonic` from before the stores were asked."""
+        if asked_at < self._forgotten_at:
+            return
+        if len(self._kept) >= self._keys:
+            self._kept.clear()
+        self._kept[shown] = (asked_at, answer)
+
+    def forget(self) -> None:
+        """Something was revoked: believe nothing that was asked until now."""
+        self._kept.clear()
+        self._forgotten_at = math.nextafter(self._clock.monotonic(), math.inf)
 
 
 class Limits:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from api import errors
-from api.access import Limits, require
+from api.access import Limits, Recent, require
 from api.deps import ApiDeps
 from api.edge import Edge
 from api.live import Frames, publish_revocation
@@ -50,13 +50,16 @@ def create_app(deps: ApiDeps) -> FastAPI:
     app.state.limits = Limits(deps.clock, on=deps.settings.rate_limits)
     app.state.frames = Frames()
 
+    origins = _Origins(deps)
+
     async def tell(user_id: str, session_id: str) -> None:
+        origins.recent.forget()
         await publish_revocation(deps, user_id, session_id)
 
     deps.identity.on_revoked(tell)
     app.add_middleware(
         Edge,
-        intake=IntakeEndpoint(deps.intake, _Origins(deps), _intake_error),
+        intake=IntakeEndpoint(deps.intake, origins, _intake_error),
         mounts=deps.extra_mounts,
         metrics=deps.metrics,
         clock=deps.clock,
@@ -87,21 +90,42 @@ def routed(deps: ApiDeps | None = None) -> FastAPI:
 
 
 class _Origins:
-    """Who delivers to the intake: a device by its own token, or a person of the home by theirs."""
+    """Who delivers to the intake: a device by its own token, or a person of the home by theirs.
+
+    Devices speak often, so what was found is believed for less than a second.
+    """
 
     def __init__(self, deps: ApiDeps) -> None:
         self._identity = deps.identity
+        self._clock = deps.clock
+        self.recent: Recent[Origin] = Recent(deps.clock)
 
     async def __call__(self, headers: Headers) -> Origin:
         """Raises NotSignedIn, NotAllowed or NotFound."""
         device_token = headers.get("x-device-token")
+        authorization, home_id = headers.get("authorization", ""), headers.get("x-home-id", "")[:200]
+        # A device's token alone decides, also when it is empty.
+        shown = ("bearer", authorization, home_id) if device_token is None else ("device", device_token)
+        origin = self.recent.get(shown)
+        if origin is not None:
+            return origin
+        # What many connections of one caller ask at the same time is asked once.
+        async with self.recent.asking(shown):
+            origin = self.recent.get(shown)
+            if origin is None:
+                asked_at = self._clock.monotonic()
+                origin = await self._ask(device_token, authorization, home_id)
+                self.recent.keep(shown, asked_at, origin)
+            return origin
+
+    async def _ask(self, device_token: str | None, authorization: str, home_id: str) -> Origin:
         if device_token is not None:
             row = await self._identity.device(device_token)
             return Origin(home_id=row.home_id, source="http", device_id=row.device_id)
-        scheme, _, token = headers.get("authorization", "").partition(" ")
+        scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise NotSignedIn("send X-Device-Token, or Authorization: Bearer ...")
-        principal = await self._identity.principal(token.strip(), home_id=headers.get("x-home-id", "")[:200])
+        principal = await self._identity.principal(token.strip(), home_id=home_id)
         require(principal, "control")
         if not principal.home_id:
             raise NotAllowed("you have no home here yet")

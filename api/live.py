@@ -1,8 +1,8 @@
 """What just happened, for those who watch: which channel it belongs to, how it looks, and when a stream ends."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections import OrderedDict, deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from typing import Final
 
 from api.access import Caller, still_holds
@@ -71,26 +71,74 @@ async def follow(caller: Caller, deps: ApiDeps) -> AsyncGenerator[Live | None, N
     """
     me = caller.principal
     async with deps.feed.subscribe(me.home_id, user_id=me.user_id, limit=QUEUE) as items:
-        feed = aiter(items)
+        ahead = _Ahead(items)
+        reading = asyncio.create_task(ahead.read())
         yield None
-        next_item: asyncio.Future[Live] = asyncio.ensure_future(anext(feed))
         try:
             while True:
-                done, _ = await asyncio.wait((next_item,), timeout=deps.recheck_s)
-                if not done:
-                    if not await still_holds(caller, deps):
+                if not ahead.items:
+                    if ahead.has_ended:
+                        return
+                    ahead.arrived.clear()
+                    if not await _set_within(ahead.arrived, deps.recheck_s) and not await still_holds(caller, deps):
                         raise NotSignedIn("the session is over: sign in again")
                     continue
-                item = next_item.result()
+                item = ahead.take()
                 if item.user_id in ("", me.user_id):
                     yield item
                     if item.kind == "session" and item.data.get("session_id") == me.session_id != "":
                         raise NotSignedIn("the session is over: sign in again")
-                next_item = asyncio.ensure_future(anext(feed))
-        except StopAsyncIteration:
-            return
         finally:
-            next_item.cancel()
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+
+class _Ahead:
+    """A few items read ahead of their reader by one task, instead of a task and a timer for each."""
+
+    _MOST: Final = 64
+
+    def __init__(self, source: AsyncIterator[Live]) -> None:
+        self._source = source
+        self._room = asyncio.Event()
+        self._failure: Exception | None = None
+        self.items: deque[Live] = deque()
+        self.arrived = asyncio.Event()
+        self._ended = False
+
+    async def read(self) -> None:
+        try:
+            async for item in self._source:
+                self.items.append(item)
+                self.arrived.set()
+                while len(self.items) >= self._MOST:
+                    self._room.clear()
+                    await self._room.wait()
+        except Exception as error:  # the reader is told
+            self._failure = error
+        finally:
+            self._ended = True
+            self.arrived.set()
+
+    def take(self) -> Live:
+        self._room.set()
+        return self.items.popleft()
+
+    @property
+    def has_ended(self) -> bool:
+        """Raises what the source failed with."""
+        if self._failure is not None:
+            raise self._failure
+        return self._ended
+
+
+async def _set_within(event: asyncio.Event, limit_s: float) -> bool:
+    try:
+        async with asyncio.timeout(limit_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 async def publish_revocation(deps: ApiDeps, user_id: str, session_id: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,18 +30,21 @@ class Client:
         self._http.close()
 
     def get(self, path: str, **params: Any) -> Any:
-        return self._read(self._http.get(path, params=params, headers=self._headers()))
+        with _answering():
+            return self._read(self._http.get(path, params=params, headers=self._headers()))
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        return self._read(self._http.post(path, json=dict(body or {}), headers=self._headers()))
+        with _answering():
+            return self._read(self._http.post(path, json=dict(body or {}), headers=self._headers()))
 
     def delete(self, path: str) -> Any:
-        return self._read(self._http.delete(path, headers=self._headers()))
+        with _answering():
+            return self._read(self._http.delete(path, headers=self._headers()))
 
     def events(self, path: str, body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         """The (name, data) of a POST that answers with server-sent events."""
         headers = {**self._headers(), "Accept": "text/event-stream"}
-        with self._http.stream("POST", path, json=dict(body), headers=headers) as answer:
+        with _answering(), self._http.stream("POST", path, json=dict(body), headers=headers) as answer:
             if answer.status_code >= 400:
                 answer.read()
                 self._read(answer)
@@ -57,9 +61,12 @@ class Client:
     def lines(self, path: str, body: bytes, **params: Any) -> Iterator[dict[str, Any]]:
         """The lines of a POST that answers with NDJSON while it works; no time limit between them."""
         timeout = httpx2.Timeout(30.0, read=None, write=None)
-        with self._http.stream(
-            "POST", path, content=body, params=params, headers=self._headers(), timeout=timeout
-        ) as answer:
+        with (
+            _answering(),
+            self._http.stream(
+                "POST", path, content=body, params=params, headers=self._headers(), timeout=timeout
+            ) as answer,
+        ):
             if answer.status_code >= 400:
                 answer.read()
                 self._read(answer)
@@ -82,3 +89,11 @@ class Client:
             )
             raise kind(str(told.get("message") or answer.status_code), code=str(told.get("code") or "ERROR"))
         return body
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except httpx2.HTTPError as error:
+        raise StoreUnavailable(f"HomeGuard does not answer (any more): {error}") from error

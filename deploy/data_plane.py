@@ -34,7 +34,7 @@ from pipeline.handlers.scoring import StoreAnomalies
 from pipeline.handlers.subscribers import TellSubscribers
 from pipeline.intake.intake import Intake
 from pipeline.mqtt.link import MqttLink
-from pipeline.processor import Handler, Processor
+from pipeline.processor import Decoder, Handler, Processor
 from pipeline.simulator.simulator import Simulator
 from pipeline.topics import AUTOMATE, RECORD, REFLEX, TOPICS_OF
 
@@ -206,7 +206,11 @@ def _processors(
         intake=intake, clock=clock, clocks=clocks, standing=standing,
     )  # fmt: skip
     groups: dict[str, list[Handler]] = {REFLEX: reflex, RECORD: record, AUTOMATE: [automate]}
-    return {name: Processor(stores.log, name, TOPICS_OF[name], handlers, clock) for name, handlers in groups.items()}
+    decoder = Decoder()
+    return {
+        name: Processor(stores.log, name, TOPICS_OF[name], handlers, clock, decoder)
+        for name, handlers in groups.items()
+    }
 
 
 async def _link(settings: Settings, stores: Stores, intake: Intake) -> MqttLink | None:

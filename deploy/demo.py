@@ -64,11 +64,11 @@ class Demo:
             await intake.submit(initial_events(demo, self._begun))
         await asyncio.to_thread(self._write, has_history=False)
 
-    async def write_history(self, stores: Stores, ready: asyncio.Event) -> None:
-        """The thirty days before; `ready` is set when they are there. What fails is tried at the next start."""
+    async def write_history(self, stores: Stores, days: int, ready: asyncio.Event) -> None:
+        """The days before; `ready` is set when they are there. What fails is tried at the next start."""
         try:
-            for demo in self.homes:
-                await write_history(demo, events=stores.events, readings=stores.readings, now=self._begun)
+            for demo in self.homes if days else ():
+                await write_history(demo, events=stores.events, readings=stores.readings, now=self._begun, days=days)
             await asyncio.to_thread(self._write, has_history=True)
         except Exception:
             log.exception("the demo's history could not be written; it is tried again at the next start")

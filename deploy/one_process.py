@@ -134,7 +134,10 @@ async def _opened(
             await demo.tell(plane.intake)
             await plane.processors["reflex"].caught_up()
         if demo is not None and not demo.has_history:
-            tasks.create_task(demo.write_history(stores, history_ready), name="demo history")
+            writing = tasks.create_task(
+                demo.write_history(stores, settings.demo_history_days, history_ready), name="demo history"
+            )
+            stack.callback(writing.cancel)
         else:
             history_ready.set()
         desk = Desk(
@@ -147,9 +150,7 @@ async def _opened(
         stack.push_async_callback(scenarios.close)
         app: Any = None
         if serve and listener is not None:
-            mcp = McpHttp(
-                build_all(desk), _mcp_authenticate(identity), base_url=settings.base_url, **_allowed(settings)
-            )
+            mcp = McpHttp(servers, _mcp_authenticate(identity), base_url=settings.base_url, **_allowed(settings))
             await stack.enter_async_context(mcp.lifespan())
             operator = Operator(identity=identity, stores=stores, plane=plane, scenarios=scenarios, clock=clock)
             deps = ApiDeps(
@@ -248,7 +249,9 @@ async def _agent(
     async def show(home_id: str, confirmation_id: str) -> Mapping[str, Any] | None:
         person = Principal(home_id=home_id, user_id="", role="member", caller="system")
         try:
-            return show_confirmation(await plane.commands.confirmation(person, confirmation_id))
+            shown = show_confirmation(await plane.commands.confirmation(person, confirmation_id))
+            # a card that was just pressed counts as open until what came of it is written down
+            return {**shown, "state": "open"} if plane.commands.is_under_way(confirmation_id) else shown
         except NotFound:
             return None
 

@@ -24,7 +24,16 @@ def fold(text: str) -> str:
     return re.sub(r"[^a-z0-9.%]+", " ", plain.replace("'", "")).strip()
 
 
+#: Two words for one thing; the second is kept.
+_SAME: Final = {"refrigerator": "fridge", "television": "tv", "couch": "sofa"}
+
+
 def singular(word: str) -> str:
+    """The word as names and kinds are compared: in the singular, one word for one thing."""
+    return _SAME.get(found := _singular(word), found)
+
+
+def _singular(word: str) -> str:
     if len(word) > 4 and word.endswith("ies") and word not in ("series", "movies"):
         return word[:-3] + "y"
     if len(word) > 4 and word.endswith(("ches", "shes", "xes", "sses")):
@@ -96,7 +105,8 @@ KINDS: Final[Mapping[Words, Test]] = {
     ("shutter",): _placed(_COVER, "shutter"), ("awning",): _placed(_COVER, "awning"), ("cover",): _typed("cover"),
     ("garage",): _typed("garage_door"), ("garage", "door"): _typed("garage_door"), ("gate",): _typed("gate"),
     ("thermostat",): _typed("thermostat"), ("hvac",): _typed("thermostat", "air_conditioner"),
-    ("heating",): _typed("thermostat", "heater"), ("heat",): _typed("thermostat", "heater"),
+    ("heating",): _typed("thermostat", "heater"), ("heating", "system"): _typed("thermostat", "heater"),
+    ("heat",): _typed("thermostat", "heater"),
     ("air", "conditioner"): _typed("air_conditioner"), ("air", "conditioning"): _typed("air_conditioner"),
     ("ac",): _typed("air_conditioner"), ("aircon",): _typed("air_conditioner"), ("heater",): _typed("heater"),
     ("climate",): _typed("thermostat", "air_conditioner"), ("radiator",): _typed("heater"),

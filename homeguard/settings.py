@@ -31,6 +31,8 @@ class Settings:
     port: int = 8000
     data_dir: Path = Path()
     demo: bool | None = None
+    #: Days of ordinary past that the demo homes are given at first start; 0: none.
+    demo_history_days: int = 30
     simulator: bool = True
     #: Events a second that the simulator makes, over all simulated devices.
     simulator_rate: float = 10.0

@@ -5,18 +5,11 @@ from typing import Final
 
 from mcp_servers import analytics, anomaly, automations, devices, events
 from mcp_servers.desk import Desk
-from mcp_servers.server import HomeServer, ToolSpec
+from mcp_servers.server import HomeServer
 
 SERVERS: Final = ("devices", "events", "analytics", "automations", "anomaly")
 ALL: Final = "all"
 
-_SPECS: Final[Mapping[str, Callable[[Desk], list[ToolSpec]]]] = {
-    "devices": devices.specs,
-    "events": events.specs,
-    "analytics": analytics.specs,
-    "automations": automations.specs,
-    "anomaly": anomaly.specs,
-}
 _BUILD: Final[Mapping[str, Callable[[Desk], HomeServer]]] = {
     "devices": devices.build,
     "events": events.build,
@@ -29,6 +22,7 @@ _BUILD: Final[Mapping[str, Callable[[Desk], HomeServer]]] = {
 def build_all(desk: Desk) -> dict[str, HomeServer]:
     """`devices`, `events`, `analytics`, `automations`, `anomaly`, and `all`: the tools of the five in one server."""
     servers = {name: build(desk) for name, build in _BUILD.items()}
-    specs = [spec for name in SERVERS for spec in _SPECS[name](desk)]
+    specs = [spec for server in servers.values() for spec in server.specs]
+    tools = [tool for server in servers.values() for tool in server.tools]
     instructions = "One home: its devices, events, measurements, rules and what was strange. " + devices.INSTRUCTIONS
-    return {**servers, ALL: HomeServer("homeguard", "HomeGuard", instructions, specs, desk.key)}
+    return {**servers, ALL: HomeServer("homeguard", "HomeGuard", instructions, specs, desk.key, tools)}

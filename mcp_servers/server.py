@@ -65,13 +65,24 @@ def changes(
 class HomeServer(MCPServer[Any]):
     """An MCP server over tools of ours; the same object serves in process, HTTP and both protocol eras."""
 
-    def __init__(self, name: str, title: str, instructions: str, specs: Sequence[ToolSpec], key: bytes) -> None:
+    def __init__(
+        self,
+        name: str,
+        title: str,
+        instructions: str,
+        specs: Sequence[ToolSpec],
+        key: bytes,
+        tools: Sequence[Tool] | None = None,
+    ) -> None:
+        """`tools` are those of the specs where another server has them already: making them takes time."""
+        self.specs = tuple(specs)
+        self.tools = tuple(tools) if tools is not None else tuple(_tool(spec) for spec in specs)
         super().__init__(
             name,
             title=title,
             instructions=instructions,
             version=VERSION,
-            tools=[_tool(spec) for spec in specs],
+            tools=list(self.tools),
             log_level="WARNING",
             request_state_security=RequestStateSecurity(keys=[key], ttl=_STATE_TTL_S, bind_principal=state_owner),
         )

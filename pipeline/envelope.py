@@ -1,11 +1,13 @@
 """The record of an event: the envelope that the log keeps, to and from `Event`."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, cast
 
 import msgspec
 
-from homeguard.clock import iso
+from homeguard.clock import HomeClocks, iso
 from homeguard.errors import InvalidInput
 from homeguard.model import Event, Lane, Metadata, Trust
 from homeguard.ports.log import NewRecord, Record
@@ -40,31 +42,28 @@ class Envelope(msgspec.Struct, frozen=True):
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(Envelope)
 _PAYLOAD: Final = msgspec.json.Decoder(dict[str, Any])
-_PLAIN: Final = Metadata()
 
 
-def seal(
-    envelope: Envelope,
-    *,
-    received_at: datetime,
-    source: str,
-    trust: Trust,
-    lane: Lane,
-    cause: str = "",
-    traceparent: str = "",
-) -> NewRecord:
+def seal(envelope: Envelope, headers: Mapping[str, str]) -> NewRecord:
     """The record to append for an envelope; its key keeps the events of one device in order."""
-    headers = {"schema": SCHEMA, "received_at": iso(received_at), "source": source, "trust": trust, "lane": lane}
-    if cause:
-        headers["cause"] = cause
-    if traceparent:
-        headers["traceparent"] = traceparent
     return NewRecord(
         topic=topic_of(envelope.event_type),
         key=f"{envelope.home_id}/{envelope.device_id}",
         value=_ENCODER.encode(envelope),
         headers=headers,
     )
+
+
+def headers_of(
+    *, received_at: datetime, source: str, trust: Trust, lane: Lane, cause: str = "", traceparent: str = ""
+) -> Mapping[str, str]:
+    """What a record says beside its envelope. Records that came together may share one."""
+    headers = {"schema": SCHEMA, "received_at": iso(received_at), "source": source, "trust": trust, "lane": lane}
+    if cause:
+        headers["cause"] = cause
+    if traceparent:
+        headers["traceparent"] = traceparent
+    return headers
 
 
 def encode(event: Event) -> NewRecord:
@@ -81,12 +80,14 @@ def encode(event: Event) -> NewRecord:
             payload=msgspec.Raw(_ENCODER.encode(event.payload)),
             metadata=EnvelopeMetadata(metadata.firmware_version, metadata.signal_strength, metadata.is_simulated),
         ),
-        received_at=event.received_at,
-        source=event.source,
-        trust=event.trust,
-        lane=event.lane,
-        cause=event.cause,
-        traceparent=event.traceparent,
+        headers_of(
+            received_at=event.received_at,
+            source=event.source,
+            trust=event.trust,
+            lane=event.lane,
+            cause=event.cause,
+            traceparent=event.traceparent,
+        ),
     )
 
 
@@ -106,7 +107,6 @@ def decode(record: Record) -> Event:
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"the record is not an envelope: {error}") from error
     said = envelope.metadata
-    plain = not said.is_simulated and said.firmware_version is None and said.signal_strength is None
     return Event(
         home_id=envelope.home_id,
         event_id=envelope.event_id,
@@ -116,19 +116,32 @@ def decode(record: Record) -> Event:
         device_id=envelope.device_id,
         user_id=envelope.user_id,
         payload=payload,
-        metadata=_PLAIN
-        if plain
-        else Metadata(
-            firmware_version=said.firmware_version,
-            signal_strength=said.signal_strength,
-            is_simulated=said.is_simulated,
-        ),
+        metadata=_metadata(said.firmware_version, said.signal_strength, said.is_simulated),
         source=headers.get("source", "core"),
         trust=cast("Trust", headers.get("trust", "device")),
         lane=cast("Lane", headers.get("lane", "state")),
         cause=headers.get("cause", ""),
         traceparent=headers.get("traceparent", ""),
     )
+
+
+@lru_cache(maxsize=1024)
+def _metadata(firmware_version: str | None, signal_strength: int | None, is_simulated: bool) -> Metadata:
+    return Metadata(firmware_version=firmware_version, signal_strength=signal_strength, is_simulated=is_simulated)
+
+
+class OneMoment:
+    """The time of each home, read once: a batch is judged by one clock, and asking it for every event costs more."""
+
+    def __init__(self, clocks: HomeClocks) -> None:
+        self._clocks = clocks
+        self._read: dict[str, datetime] = {}
+
+    def __call__(self, home_id: str) -> datetime:
+        now = self._read.get(home_id)
+        if now is None:
+            now = self._read[home_id] = self._clocks.now(home_id)
+        return now
 
 
 def is_late(event: Event, now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -10,11 +11,14 @@ from homeguard.errors import HomeGuardError, InvalidInput, StoreUnavailable
 from homeguard.model import Event
 from homeguard.ports.log import DEAD_LETTERS, Log, NewRecord, Record
 from pipeline.envelope import decode
+from pipeline.handlers.observed import Heard
 
 log = logging.getLogger("homeguard.processor")
 
 Batch = Sequence[tuple[Record, Event]]
 
+#: Records that were read last, kept with what was made of them.
+KEPT: Final = 2_000
 #: Records a batch; large enough for one transaction to pay, small enough to let other work in between.
 BATCH: Final = 500
 TRIES: Final = 5
@@ -31,6 +35,23 @@ class Handler(Protocol):
     async def __call__(self, batch: Batch) -> None: ...
 
 
+class Decoder:
+    """Records to events. Groups that share one decode what they read at about the same time only once."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, int, int], Heard] = OrderedDict()
+
+    def __call__(self, record: Record) -> Heard:
+        """Raises InvalidInput: it is not an envelope of ours."""
+        key = (record.topic, record.partition, record.offset)
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = Heard((record, decode(record)))
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return found
+
+
 class Processor:
     """Runs one group. `processed` and `poisoned` count records since the start.
 
@@ -39,12 +60,21 @@ class Processor:
     does not answer is waited for, however long: its records are not poison.
     """
 
-    def __init__(self, log: Log, group: str, topics: Sequence[str], handlers: Sequence[Handler], clock: Clock) -> None:
+    def __init__(
+        self,
+        log: Log,
+        group: str,
+        topics: Sequence[str],
+        handlers: Sequence[Handler],
+        clock: Clock,
+        decoder: Decoder | None = None,
+    ) -> None:
         self._log = log
         self._group = group
         self._topics = tuple(topics)
         self._handlers = tuple(handlers)
         self._clock = clock
+        self._decoder = decoder or Decoder()
         self._stop = asyncio.Event()
         self._progress = asyncio.Condition()
         self._empty_reads = 0
@@ -101,7 +131,7 @@ class Processor:
         batch: list[tuple[Record, Event]] = []
         for record in records:
             try:
-                batch.append((record, decode(record)))
+                batch.append(self._decoder(record))
             except InvalidInput as error:
                 if not await self._bury(record, error.message):
                     return False

@@ -28,6 +28,8 @@ _MAX_MESSAGE: Final = 4096
 _BAD_MESSAGES: Final = 20
 _SEND_S: Final = 10.0
 _PING_S: Final = 20.0
+#: Messages to one socket before others have their turn: what is ready is sent without waiting.
+_STRETCH: Final = 64
 
 
 @routes.get(
@@ -143,9 +145,13 @@ class _Conversation:
         await self._send({"type": "subscribed", "channels": sorted(self._channels)})
 
     async def _tell(self) -> None:
+        told = 0
         async for item in self._happening:
             if item is not None and is_wanted(item, self._channels):
                 await self._send_text(self._frames.text(item))
+                told += 1
+                if told % _STRETCH == 0:
+                    await asyncio.sleep(0)
 
     async def _ping(self) -> None:
         while True:

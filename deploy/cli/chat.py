@@ -46,6 +46,7 @@ class _Turn:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._thread_id = ""
         self.answer = ""
         self.calls: list[dict[str, Any]] = []
         self.commands: list[dict[str, Any]] = []
@@ -55,6 +56,7 @@ class _Turn:
         self.error = ""
 
     def say(self, text: str, thread_id: str, *, show: bool) -> None:
+        self._thread_id = thread_id
         for name, data in self._client.events("/api/v1/ai/chat/stream", {"message": text, "thread_id": thread_id}):
             match name:
                 case "tool_start":
@@ -88,12 +90,12 @@ class _Turn:
             decided = self._client.post(f"/api/v1/confirmations/{card['id']}", {"approve": approve})["confirmation"]
             card.update(decided)
             self.commands += [dict(o) for o in decided.get("outcome", [])]
-        self.answer = self._continuation(self.done.get("turn_id", ""), self.done.get("thread_id", "")) or self.answer
+        self.answer = self._continuation(self.done.get("turn_id", "")) or self.answer
 
-    def _continuation(self, turn_id: str, thread_id: str) -> str:
+    def _continuation(self, turn_id: str) -> str:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            page = self._client.get("/api/v1/ai/chat/history", limit=20, thread_id=thread_id)
+            page = self._client.get("/api/v1/ai/chat/history", limit=20, thread_id=self._thread_id)
             said = [m for m in page["items"] if m["turn_id"] == turn_id and m["role"] == "assistant"]
             if len(said) > 1:
                 return str(said[-1]["text"])

@@ -6,11 +6,12 @@ import json
 import os
 import shutil
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from deploy.cli.main import data_dir_option
-from deploy.client import DEFAULT_PERSON
-from deploy.instance import IDLE_EXIT_S, find, start, wait_for
+from deploy.client import DEFAULT_PERSON, Client
+from deploy.instance import IDLE_EXIT_S, Instance, find, start, wait_for
 from homeguard.clock import SystemClock
 from homeguard.errors import InvalidInput, StartRefused
 from homeguard.identity.keys import local_key
@@ -35,19 +36,20 @@ def run(options: argparse.Namespace) -> int:
         return _configure(options)
     settings = load({"data_dir": options.data_dir})
 
-    def address() -> str:
-        """Of the instance that runs, or of one that is started now and ends when no client is left."""
-        known = find(settings.data_dir)
-        if known is None:
-            known = wait_for(settings.data_dir, start(settings.data_dir, idle_exit_s=IDLE_EXIT_S))
-        return known.url
+    def instance() -> Instance:
+        """The one that runs, or one that is started now and ends when no client is left."""
+        return find(settings.data_dir) or wait_for(settings.data_dir, start(settings.data_dir, idle_exit_s=IDLE_EXIT_S))
 
-    url = address()
-    tokens = Tokens(local_key(settings.data_dir), SystemClock())
     email = options.email or DEFAULT_PERSON
+    known = instance()
+    with closing(Client(known, settings.data_dir, email)) as client:
+        client.get("/api/v1/users/me")  # someone whom nobody knows is told now, not at the first call
+    tokens = Tokens(local_key(settings.data_dir), SystemClock())
     from mcp_servers.proxy import run_stdio
 
-    asyncio.run(run_stdio(url, lambda: tokens.operator(email, "mcp"), [options.server], revive=address))
+    asyncio.run(
+        run_stdio(known.url, lambda: tokens.operator(email, "mcp"), [options.server], revive=lambda: instance().url)
+    )
     return 0
 
 

@@ -53,6 +53,7 @@ class CommandService:
         self._execution = execution
         self._acts = acts
         self._clock = clock
+        self._under_way: set[str] = set()
 
     async def perform(self, principal: Principal, requests: Sequence[DeviceRequest]) -> list[CommandResult]:
         """One result a request, in their order; those that the gate allows run at the same time.
@@ -126,6 +127,8 @@ class CommandService:
             raise NotFound("there is no such confirmation", code="CONFIRMATION_NOT_FOUND")
         if found.state == "open" and self._clock.now() >= found.expires_at:
             return replace(found, state="expired")
+        if found.state == "approved" and not found.outcome and not self.is_under_way(found.id):
+            return replace(found, outcome=tuple(await self._told_by_journal(found)))
         return found
 
     async def decide(self, principal: Principal, confirmation_id: str, *, approve: bool, pin: str = "") -> Confirmation:
@@ -145,19 +148,43 @@ class CommandService:
             raise Conflict(f"this was {card.state} already", code="CONFIRMATION_CLOSED", state=card.state)
         now = self._clock.now()
         commands, devices = await self._stored_commands(card, now) if approve else ([], {})
-        decided = await self._confirmations.decide(
-            card.home_id, card.id, approve=approve, by=principal.user_id, now=now, commands=commands
-        )
-        if decided is None:
-            raise Conflict("this was answered already", code="CONFIRMATION_CLOSED")
-        await self._write_audit(principal, "confirm", "approve" if approve else "deny", "card", {"id": card.id})
-        if approve:
-            asker = replace(principal, caller=card.caller, turn=None, cause=card.id)
-            outcome = await self._carry_out(asker, decided, commands, devices)
-            await self._confirmations.settle(card.home_id, card.id, outcome)
-            decided = replace(decided, outcome=tuple(outcome))
+        self._under_way.add(card.id)
+        try:
+            decided = await self._confirmations.decide(
+                card.home_id, card.id, approve=approve, by=principal.user_id, now=now, commands=commands
+            )
+            if decided is None:
+                raise Conflict("this was answered already", code="CONFIRMATION_CLOSED")
+            await self._write_audit(principal, "confirm", "approve" if approve else "deny", "card", {"id": card.id})
+            if approve:
+                asker = replace(principal, caller=card.caller, turn=None, cause=card.id)
+                outcome = await self._carry_out(asker, decided, commands, devices)
+                await self._confirmations.settle(card.home_id, card.id, outcome)
+                decided = replace(decided, outcome=tuple(outcome))
+        finally:
+            self._under_way.discard(card.id)
         await self._publish_confirmation(decided)
         return decided
+
+    def is_under_way(self, confirmation_id: str) -> bool:
+        """A person has answered it and it is being carried out: what came of it is told in a moment."""
+        return confirmation_id in self._under_way
+
+    async def _told_by_journal(self, card: Confirmation) -> list[Mapping[str, Json]]:
+        """What came of an approved card whose carrying out a crash cut off, command by command."""
+        rows = []
+        for index, effect in enumerate(card.effects):
+            verdict = gate.Verdict(decision="allow", tier=card.tier, rule="card")
+            command_id = derived_id("grant", card.id, str(index))
+            known = await self._journal.command(card.home_id, command_id)
+            outcome = "sent" if known is None or known.outcome == "pending" else known.outcome
+            reason = (
+                known.reason
+                if known is not None
+                else "HomeGuard stopped meanwhile: it is not known whether it was done"
+            )
+            rows.append(show_result(result_of(effect, verdict, command_id, outcome, reason)))
+        return rows
 
     async def expire_open(self) -> list[Confirmation]:
         """Close the questions whose time is over and tell whoever shows them."""

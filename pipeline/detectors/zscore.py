@@ -7,7 +7,7 @@ does not widen what counts as normal, and a lasting step is normal again after s
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -98,7 +98,7 @@ def judge(series: Series, value: float, at: datetime, floor: float) -> tuple[Sco
     if series.last_at is not None and at - series.last_at > STALE_AFTER:
         series = Series()
     if series.count < MIN_READINGS:
-        return None, _learned(series, value, at)
+        return None, _learned(series, value, at, series.run)
     sigma = max(math.sqrt(max(series.variance, 0.0)), floor)
     z = (value - series.mean) / sigma
     if not math.isfinite(z):
@@ -117,14 +117,14 @@ def judge(series: Series, value: float, at: datetime, floor: float) -> tuple[Sco
         is_onset=severity is not None and series.run == 0,
     )
     if severity is None:
-        return score, _learned(replace(series, run=0), value, at)
+        return score, _learned(series, value, at, 0)
     side = 1 if z > 0 else -1
     run = series.run + side if series.run * side >= 0 else side
     if abs(run) >= SHIFT_AFTER:
         # It is no outlier any more: the series lives here now, and what it was says little about what it will be.
         return score, Series(count=MIN_READINGS, mean=value, variance=floor * floor, last_at=at, run=run)
     clipped = series.mean + side * Z_ANOMALY * sigma
-    return score, replace(_learned(series, clipped, at), run=run)
+    return score, _learned(series, clipped, at, run)
 
 
 def learn(values: Sequence[tuple[datetime, float]], floor: float) -> Series:
@@ -135,11 +135,11 @@ def learn(values: Sequence[tuple[datetime, float]], floor: float) -> Series:
     return series
 
 
-def _learned(series: Series, value: float, at: datetime) -> Series:
+def _learned(series: Series, value: float, at: datetime, run: int) -> Series:
     count = min(series.count + 1, WINDOW)
     weight = 1 / count
     step = value - series.mean
     mean = series.mean + weight * step
     # With weight 1/n this is Welford's update of the population variance; with a constant weight it is West's.
     variance = (1 - weight) * (series.variance + weight * step * step)
-    return replace(series, count=count, mean=mean, variance=variance, last_at=at)
+    return Series(count, mean, variance, at, run)

@@ -18,9 +18,9 @@ from homeguard.units import value_text
 from homeguard.vocabulary import CORE_EVENTS
 from pipeline.detectors.bank import Finding, Key, SeriesBank
 from pipeline.detectors.zscore import Series
-from pipeline.envelope import sets_off_reflexes
+from pipeline.envelope import OneMoment, sets_off_reflexes
 from pipeline.handlers.notices import live_of, notices_of
-from pipeline.handlers.observed import attributes_said, local_time, readings_of
+from pipeline.handlers.observed import Heard, heard, local_time
 from pipeline.processor import Batch
 
 #: Alerts this close to the one before belong to its story.
@@ -90,22 +90,23 @@ class RaiseAlerts:
         self._true: dict[tuple[str, str], frozenset[str]] = {}
 
     async def __call__(self, batch: Batch) -> None:
-        events = [
-            event
-            for _, event in batch
-            if event.device_id
-            and event.event_type not in CORE_EVENTS
-            and sets_off_reflexes(event, self._clocks.now(event.home_id))
+        now = OneMoment(self._clocks)
+        items = [
+            item
+            for item in heard(batch)
+            for _, event in (item,)
+            if event.device_id and event.event_type not in CORE_EVENTS and sets_off_reflexes(event, now(event.home_id))
         ]
         became: dict[tuple[str, str], frozenset[str]] = {}
         views: dict[str, _HomeView | None] = {}
         raised: dict[str, list[Alert]] = {}
-        for event in events:
-            for event_type in self._event_types(event, became):
+        for item in items:
+            event = item[1]
+            for event_type in self._event_types(item, became):
                 alert = await self._alarm(event, event_type, views)
                 if alert is not None:
                     raised.setdefault(event.home_id, []).append(alert)
-        findings, staged = self._judge(events)
+        findings, staged = self._judge(items)
         for finding, event in findings:
             view = await self._view(event.home_id, views)
             if view is not None:
@@ -117,22 +118,24 @@ class RaiseAlerts:
         if self._bank is not None:
             self._bank.keep(staged)
 
-    def _judge(self, events: Sequence[Event]) -> tuple[list[tuple[Finding, Event]], Mapping[Key, Series]]:
+    def _judge(self, items: Sequence[Heard]) -> tuple[list[tuple[Finding, Event]], Mapping[Key, Series]]:
         if self._bank is None:
             return [], {}
-        by_id = {(e.home_id, e.event_id): e for e in events}
-        findings, staged = self._bank.judge([reading for event in events for reading in readings_of(event)])
+        findings, staged = self._bank.judge([reading for item in items for reading in item.readings])
         loud = [f for f in findings if f.score.severity in ("medium", "high") and f.score.is_onset]
+        by_id = {(e.home_id, e.event_id): e for _, e in items} if loud else {}
         return [(f, by_id[f.reading.home_id, f.reading.event_id]) for f in loud], staged
 
-    def _event_types(self, event: Event, became: dict[tuple[str, str], frozenset[str]]) -> list[str]:
+    def _event_types(self, item: Heard, became: dict[tuple[str, str], frozenset[str]]) -> list[str]:
         """The event's own type, or for a report of a whole state what became true in it."""
+        event = item[1]
         key = (event.home_id, event.device_id)
+        said = {name: value for name, value in item.said.items() if name in _BECAME}
+        if not said:
+            return [] if event.event_type in _REPORTS else [event.event_type]
         before = became.get(key, self._true.get(key, frozenset()))
-        said = {name: value for name, value in attributes_said(event).items() if name in _BECAME}
         now = frozenset(name for name, value in said.items() if value is True)
-        if said:
-            became[key] = (before - said.keys()) | now
+        became[key] = (before - said.keys()) | now
         return [_BECAME[name] for name in sorted(now - before)] if event.event_type in _REPORTS else [event.event_type]
 
     async def _view(self, home_id: str, views: dict[str, _HomeView | None]) -> _HomeView | None:

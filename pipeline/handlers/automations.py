@@ -15,7 +15,7 @@ from homeguard.model import Automation, Event, Home, LiveState, Metadata
 from homeguard.ports.automations import AutomationStore
 from homeguard.ports.live_state import LiveStateStore
 from homeguard.ports.users import UserStore
-from pipeline.envelope import sets_off_reflexes
+from pipeline.envelope import OneMoment, sets_off_reflexes
 from pipeline.handlers.alerts import Submit
 from pipeline.handlers.observed import local_time
 from pipeline.processor import Batch
@@ -50,8 +50,9 @@ class DecideAutomations:
 
     async def __call__(self, batch: Batch) -> None:
         by_home: defaultdict[str, list[Event]] = defaultdict(list)
+        now = OneMoment(self._clocks)
         for _, event in batch:
-            if sets_off_reflexes(event, self._clocks.now(event.home_id)):
+            if sets_off_reflexes(event, now(event.home_id)):
                 by_home[event.home_id].append(event)
         decided: list[Event] = []
         for home_id, events in by_home.items():

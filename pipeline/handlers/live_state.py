@@ -2,7 +2,7 @@
 
 from homeguard.ports.live_state import LiveStateStore, StateChange
 from homeguard.vocabulary import CORE_EVENTS
-from pipeline.handlers.observed import attributes_said
+from pipeline.handlers.observed import heard
 from pipeline.processor import Batch
 
 
@@ -22,10 +22,11 @@ class KeepLiveState:
                 device_id=event.device_id,
                 at=event.at,
                 sequence=record.offset,
-                attributes=attributes_said(event),
+                attributes=item.said,
                 available=event.event_type != "device_offline",
             )
-            for record, event in batch
+            for item in heard(batch)
+            for record, event in (item,)
             if event.device_id and event.event_type not in CORE_EVENTS
         ]
         if changes:

@@ -1,7 +1,7 @@
 """Record: every measured number, of late and replayed events too."""
 
 from homeguard.ports.readings import ReadingStore
-from pipeline.handlers.observed import readings_of
+from pipeline.handlers.observed import heard
 from pipeline.processor import Batch
 
 
@@ -12,6 +12,6 @@ class StoreReadings:
         self._readings = readings
 
     async def __call__(self, batch: Batch) -> None:
-        found = [reading for _, event in batch for reading in readings_of(event)]
+        found = [reading for item in heard(batch) for reading in item.readings]
         if found:
             await self._readings.append(found)

@@ -2,7 +2,7 @@
 
 from homeguard.ports.events import AnomalyStore
 from pipeline.detectors.bank import SeriesBank
-from pipeline.handlers.observed import readings_of
+from pipeline.handlers.observed import heard
 from pipeline.processor import Batch
 
 
@@ -17,7 +17,7 @@ class StoreAnomalies:
         self._bank = bank
 
     async def __call__(self, batch: Batch) -> None:
-        findings, staged = self._bank.judge([reading for _, event in batch for reading in readings_of(event)])
+        findings, staged = self._bank.judge([reading for item in heard(batch) for reading in item.readings])
         if findings:
             await self._anomalies.append([finding.anomaly for finding in findings])
         self._bank.keep(staged)

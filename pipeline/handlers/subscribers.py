@@ -1,14 +1,19 @@
 """Reflex: tells those who watch a home what its devices just did."""
 
+import asyncio
+from collections.abc import Mapping
 from datetime import datetime
 
 from homeguard.clock import HomeClocks, iso
 from homeguard.model import Event, Value
 from homeguard.ports.live_state import Live, LiveFeed
 from homeguard.vocabulary import CORE_EVENTS
-from pipeline.envelope import is_late
-from pipeline.handlers.observed import attributes_said
+from pipeline.envelope import OneMoment, is_late
+from pipeline.handlers.observed import heard
 from pipeline.processor import Batch
+
+#: Events that are published at a stretch.
+_PART = 64
 
 _Told = dict[str, tuple[datetime, int, Value]]
 
@@ -27,21 +32,25 @@ class TellSubscribers:
 
     async def __call__(self, batch: Batch) -> None:
         items = []
-        for record, event in batch:
+        now = OneMoment(self._clocks)
+        for item in heard(batch):
+            record, event = item
             if event.event_type in CORE_EVENTS:
                 continue
-            changed = self._changed(event, record.offset)
-            if is_late(event, self._clocks.now(event.home_id)) and not event.cause:
+            changed = self._changed(event, item.said, record.offset)
+            if is_late(event, now(event.home_id)) and not event.cause:
                 continue
             if event.event_type != "heartbeat" or changed:
                 items.append(Live(home_id=event.home_id, kind="device_event", data=_shown(event, changed)))
-        if items:
-            await self._feed.publish(items)
+        for first in range(0, len(items), _PART):
+            await self._feed.publish(items[first : first + _PART])
+            # Those who read have their turn, or a batch would be more than they may fall behind.
+            await asyncio.sleep(0)
 
-    def _changed(self, event: Event, sequence: int) -> dict[str, Value]:
+    def _changed(self, event: Event, said: Mapping[str, Value], sequence: int) -> dict[str, Value]:
         told = self._told.setdefault((event.home_id, event.device_id), {})
         changed = {}
-        for name, value in attributes_said(event).items():
+        for name, value in said.items():
             before = told.get(name)
             if before is not None and (event.at, sequence) < before[:2]:
                 continue

@@ -9,11 +9,11 @@ from typing import Final
 from homeguard.clock import Clock, HomeClocks, iso
 from homeguard.errors import DeviceNotFound, HomeGuardError, HomeMismatch, InvalidInput
 from homeguard.ids import new_id
-from homeguard.model import Device, Event, Trust
+from homeguard.model import Device, Event, Lane, Trust
 from homeguard.ports.devices import DeviceStore
 from homeguard.ports.log import DEAD_LETTERS, Log, NewRecord
 from homeguard.vocabulary import CORE_EVENTS, DEVICE_TYPES, EVENT_TYPES
-from pipeline.envelope import Envelope, EnvelopeMetadata, encode, seal
+from pipeline.envelope import Envelope, EnvelopeMetadata, encode, headers_of, seal
 from pipeline.intake.bounds import MAX_EVENT_BYTES, check, split
 from pipeline.intake.wire import MAX_AHEAD, Sent, read, time_of
 
@@ -98,13 +98,14 @@ class Intake:
         rejected: list[Rejection] = []
         received_at = self._clock.now()
         home_now = self._clocks.now(origin.home_id)
+        headers: dict[Lane, Mapping[str, str]] = {}
         for index, item in enumerate(items):
             if index % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)
             try:
                 check(item)
                 sent = read(item)
-                event_id, record = await self._judge(sent, origin, received_at, home_now)
+                event_id, record = await self._judge(sent, origin, received_at, home_now, headers)
             except (InvalidInput, DeviceNotFound, HomeMismatch) as error:
                 if is_single:
                     raise
@@ -149,7 +150,12 @@ class Intake:
         self._forgotten += 1
 
     async def _judge(
-        self, sent: Sent, origin: Origin, received_at: datetime, home_now: datetime
+        self,
+        sent: Sent,
+        origin: Origin,
+        received_at: datetime,
+        home_now: datetime,
+        headers: dict[Lane, Mapping[str, str]],
     ) -> tuple[str, NewRecord]:
         event_type = sent.event_type or ""
         if event_type in CORE_EVENTS and origin.trust != "core":
@@ -181,7 +187,12 @@ class Intake:
             metadata=metadata,
         )
         lane = EVENT_TYPES[event_type].lane
-        return event_id, seal(envelope, received_at=received_at, source=origin.source, trust=origin.trust, lane=lane)
+        shared = headers.get(lane)
+        if shared is None:
+            shared = headers[lane] = headers_of(
+                received_at=received_at, source=origin.source, trust=origin.trust, lane=lane
+            )
+        return event_id, seal(envelope, shared)
 
     async def _device_of(self, sent: Sent, event_type: str, origin: Origin) -> str:
         device_id = sent.device_id or origin.device_id

@@ -88,7 +88,7 @@ def open_house(tmp_path: Path) -> Open:
     async def opened(
         scripts: dict[str, Sequence[Step]] | None = None, models: Sequence[Model] | None = None
     ) -> AsyncIterator[House]:
-        settings = Settings(data_dir=tmp_path / "data", demo=True, simulator=False)
+        settings = Settings(data_dir=tmp_path / "data", demo=True, simulator=False, demo_history_days=0)
         chosen = models if models is not None else [ScriptedModel(scripts or {})]
         async with open_homeguard(settings, stop=asyncio.Event(), models=chosen, serve=False) as running:
             yield House(running)

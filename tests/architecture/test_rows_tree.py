@@ -19,8 +19,12 @@ def test_every_folder_of_the_card_is_there_and_says_what_it_is_for() -> None:
 
 def test_no_other_folder_stands_beside_them() -> None:
     try:
-        listed = subprocess.run(  # noqa: S603 - git from the path, constant arguments
-            ["git", "ls-files", "--cached"], cwd=ROOT, capture_output=True, text=True, check=True  # noqa: S607
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout.split()
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("not a git checkout")

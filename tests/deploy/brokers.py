@@ -64,9 +64,9 @@ class Bridge:
         self.heard: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
         subscribed: queue.Queue[bool] = queue.Queue()
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
-        self._client.on_connect = lambda c, *_: c.subscribe(f"{base}/+/set", qos=1)
+        self._client.on_connect = lambda c, *_: c.subscribe(f"{base}/#", qos=1)
         self._client.on_subscribe = lambda *_: subscribed.put(True)
-        self._client.on_message = lambda c, u, m: self.heard.put((m.topic, json.loads(m.payload)))
+        self._client.on_message = self._on_message
         self._client.max_queued_messages_set(0)
         self._client.connect("127.0.0.1", broker.port)
         self._client.loop_start()
@@ -78,6 +78,11 @@ class Bridge:
         info = self._client.publish(topic if anywhere else f"{self.base}/{topic}", body, qos=1, retain=retain)
         info.wait_for_publish(10)
         assert info.is_published()
+
+    def _on_message(self, client: paho.Client, data: Any, message: paho.MQTTMessage) -> None:
+        # a name may have slashes, so no narrower topic would do
+        if message.topic.endswith("/set"):
+            self.heard.put((message.topic, json.loads(message.payload)))
 
     def close(self) -> None:
         self._client.disconnect()

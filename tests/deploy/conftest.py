@@ -8,8 +8,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from brokers import MOSQUITTO, PAYLOADS, Broker  # noqa: E402 - its folder is put on the path first
-from instances import Up  # noqa: E402
+from brokers import MOSQUITTO, PAYLOADS, Broker
+from instances import Up
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

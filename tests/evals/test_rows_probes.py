@@ -1,4 +1,4 @@
-"""The safety probes in their first words and the break-in, against everything assembled: planner, MCP, gate, journal."""
+"""The safety probes in their first words and the break-in, against planner, MCP, gate and journal together."""
 
 from typing import Any
 

@@ -38,9 +38,9 @@ def test_the_demo_is_on_here_and_must_be_asked_for_where_others_reach_it(tmp_pat
     assert read(tmp_path).is_demo
     assert not read(tmp_path, ENABLE_DEMO_MODE="false").is_demo
     with pytest.raises(StartRefused, match="reachable from other machines"):
-        read(tmp_path, HOMEGUARD_HOST="0.0.0.0")  # noqa: S104 - nothing listens
-    assert read(tmp_path, HOMEGUARD_HOST="0.0.0.0", ENABLE_DEMO_MODE="true").is_demo  # noqa: S104
-    assert not read(tmp_path, HOMEGUARD_HOST="0.0.0.0", ENABLE_DEMO_MODE="false").is_demo  # noqa: S104
+        read(tmp_path, HOMEGUARD_HOST="0.0.0.0")
+    assert read(tmp_path, HOMEGUARD_HOST="0.0.0.0", ENABLE_DEMO_MODE="true").is_demo
+    assert not read(tmp_path, HOMEGUARD_HOST="0.0.0.0", ENABLE_DEMO_MODE="false").is_demo
 
 
 def test_flags_win_over_the_environment_and_the_environment_over_the_file(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from agent.models.offline.acting import Cannot, Order, able, order
 from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
 from agent.models.offline.parts import Part, control, question, refusal
-from agent.models.offline.wording import listed, names_of, start, the
+from agent.models.offline.wording import listed, names_of, start, the, unlocked_name
 from agent.models.offline.words import those
 from homeguard.kinds import name_words
 from homeguard.model import Device
@@ -101,7 +101,17 @@ def act(
         return problem, replace(after, devices=wanted.ambiguous or context.devices, asked=problem.asks)
     tried = [(d, order(action, found, home, d)) for d in wanted.devices]
     orders = [(d, o) for d, o in tried if isinstance(o, Order)]
+    there = [d for d, o in orders if already(o, home, d)]
     after = replace(after, devices=tuple(d for d, _ in orders) or wanted.devices)
+    if there:
+        how = _ALREADY[orders[0][1].command]
+        told = f"{start(names_of(there, 4))} {'is' if len(there) == 1 else 'are'} {how} already."
+        orders = [(d, o) for d, o in orders if d not in there]
+        if not orders:
+            return Part(text=spoken, say=told), after
+        part = control(spoken, orders, home)
+        rest = part.tell
+        return replace(part, tell=lambda results: f"{told} {rest(results) if rest else ''}".strip()), after
     if orders:
         missing = [(d, o) for d, o in tried if isinstance(o, Cannot)] if wanted.by_name and len(tried) < 5 else []
         part = control(spoken, orders, home)
@@ -113,9 +123,28 @@ def act(
     return refusal(spoken, _why(tried, wanted, home)), after
 
 
+_ALREADY = {"unlock": "unlocked", "open": "open", "disarm": "disarmed"}
+
+
+def already(wanted: Order, home: Home, device: Device) -> bool:
+    """Whether a command that a person would have to confirm would change nothing: the device says so, and is online."""
+    state = home.state(device)
+    if home.fact(device, "online") is False:
+        return False
+    if wanted.command == "unlock":
+        return state.get("lock") == "unlocked"
+    if wanted.command == "open" and device.type in ("garage_door", "gate"):
+        return state.get("cover") == "open" and state.get("position_pct", 100) == 100
+    return wanted.command == "disarm" and state.get("arm_state") == "disarmed"
+
+
 def _why(tried: Sequence[tuple[Device, Order | Cannot]], wanted: Targets, home: Home) -> str:
     device, cannot = tried[0]
     why = cannot.why if isinstance(cannot, Cannot) else ""
+    if len(tried) == 1 and device.type == "contact" and not home.fact(device, "commands"):
+        lock = next((d for d in home.devices if d.type == "lock" and unlocked_name(d) in device.name.lower()), None)
+        tip = f" I can lock or unlock {the(lock)}." if lock is not None else ""
+        return f"{start(the(device))} has only a sensor: I see whether it is open, but I can't move it.{tip}"
     if len(tried) == 1:
         takes = sorted(str(c) for c in home.fact(device, "commands") or ())
         can = (
@@ -156,6 +185,8 @@ def _problem(action: str, found: Frame, spoken: str, home: Home, wanted: Targets
             if not any(able(action, found, home, d) for d in home.devices):
                 return refusal(spoken, f"There is nothing in this home that I can {verb}.")
             return question(spoken, f"What should I {verb}?")
+        if action in ("turn_on", "turn_off", "toggle") and found.target:
+            return refusal(spoken, f"There is nothing in this home that I can {verb}.")
         if action in _MEDIA or found.attribute == "volume":
             return refusal(spoken, "There is no media player in this home.")
         return refusal(spoken, "There is nothing in this home that can do that.")
@@ -166,7 +197,7 @@ def targets(action: str, found: Frame, home: Home, area: str, device_id: str, co
     """The devices that a clause is about."""
     types = _implied_types(action, found)
 
-    watering = bool(set(found.words) & {"water", "watering"}) and action in ("turn_on", "turn_off")
+    watering = bool(set(found.words) & {"water", "watering"}) and action in ("turn_on", "turn_off", "stop", "start")
 
     def can(device: Device) -> bool:
         return (not watering or device.type in types) and able(action, found, home, device)
@@ -187,7 +218,7 @@ def targets(action: str, found: Frame, home: Home, area: str, device_id: str, co
         words = [w for w in words if w not in ("lawn", "grass", "plants", "flowers") or w in _held(found)]
     if action in ("arm", "disarm"):
         words = [w for w in words if w not in _HOUSE_WORDS]
-    if action == "mute" or found.attribute == "mode":
+    if action == "mute" or found.attribute == "mode" or found.option:
         words = [w for w in words if w not in ("sound", "mode")]
     if action == "lock" and (
         (set(found.words) & {"everything", "up"} and not words)
@@ -240,7 +271,7 @@ def _implied_types(action: str, found: Frame) -> tuple[str, ...]:
         return _ATTRIBUTE_TYPES[found.attribute]
     if found.color or found.kelvin or set(found.words) & _BRIGHTNESS_WORDS:
         return ("light",)
-    if set(found.words) & {"water", "watering"} and action in ("turn_on", "turn_off"):
+    if set(found.words) & {"water", "watering"} and action in ("turn_on", "turn_off", "stop", "start"):
         return ("sprinkler", "valve")
     if set(found.words) & {"louder", "quieter", "softer", "loud", "quiet"}:
         return ("media_player",)
@@ -287,7 +318,9 @@ def _unsaid(
         and not found.value.word
     ):
         climate = [d for d in pool if d.type in _CLIMATE]
-        pool = climate or pool
+        low, high = (40, 95) if home.unit == "F" else (5, 35)
+        meant = climate if low <= found.value.number <= high else [d for d in pool if d.type not in _CLIMATE]
+        pool = meant or pool
     if len(pool) > 1:
         picked = _likely(action, pool, home, found)
         if picked:

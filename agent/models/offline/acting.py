@@ -72,6 +72,8 @@ def order(action: str, wanted: Frame, home: Home, device: Device) -> Order | Can
             return given
         if action == "turn_on" or wanted.value is not None:
             return given
+    if action in ("open", "close", "set") and wanted.relative and wanted.value is not None:
+        return _step("raise" if _upwards(wanted) else "lower", wanted, home, device)
     if action == "set":
         if device.type == "scene":
             return Order("turn_on")
@@ -109,6 +111,10 @@ def _simple(action: str, wanted: Frame, home: Home, device: Device) -> Order | C
         if command == "record":
             return Order(command, {"duration_s": _seconds(wanted)})
         return Order(command)
+    if action == "unlock" and home.takes(device, "open"):
+        return Cannot("can be opened but not unlocked")
+    if action == "lock" and home.takes(device, "close"):
+        return Cannot("can be closed but not locked")
     if action == "open" and home.takes(device, "unlock"):
         return Cannot("can be unlocked but not opened")
     if action == "close" and home.takes(device, "lock"):
@@ -232,6 +238,8 @@ def _named(option: str, attribute: str, wanted: Frame, home: Home, device: Devic
     if attribute in ("fan_speed", "speed") or (option in NAMED_SPEEDS and option != "auto"):
         if home.takes(device, "set_speed"):
             return Order("set_speed", {"speed": option})
+        if device.type == "heater":
+            return Cannot("has no fan that I can set")
         return _if(home, device, "set_fan_mode", {"fan_mode": option})
     if option in HVAC_WORDS and home.takes(device, "set_hvac_mode"):
         return Order("set_hvac_mode", {"hvac_mode": HVAC_WORDS[option]})
@@ -251,6 +259,9 @@ def _step(action: str, wanted: Frame, home: Home, device: Device) -> Order | Can
     """Up or down from where it is now."""
     sign = 1 if action == "raise" else -1
     state = home.state(device)
+    stepped = _step_option(sign, wanted, home, device)
+    if stepped is not None:
+        return stepped
     own = _own_level(wanted.attribute, wanted, home, device) if wanted.attribute or wanted.value else ""
     if own:
         low, high = _range(device, own)
@@ -271,7 +282,8 @@ def _step(action: str, wanted: Frame, home: Home, device: Device) -> Order | Can
             base = _COMFORT_C
         now = celsius_to_fahrenheit(base) if home.unit == "F" else float(base)
         step = wanted.value.number if wanted.value is not None else _size(wanted) / (10 if home.unit == "F" else 20)
-        return Order("set_temperature", {"value": round(now + sign * step, 1), "unit": home.unit})
+        exact = wanted.value is not None or home.unit == "C"
+        return Order("set_temperature", {"value": round(now + sign * step, 1 if exact else None), "unit": home.unit})
     command = _ATTRIBUTE_COMMANDS.get(wanted.attribute, "")
     if not command:
         command = next(
@@ -293,6 +305,35 @@ def _step(action: str, wanted: Frame, home: Home, device: Device) -> Order | Can
     if words & {"heat", "warm"} and sign > 0 and home.takes(device, "turn_on"):
         return Order("turn_on")
     return Cannot(f"cannot be turned {'up' if sign > 0 else 'down'}")
+
+
+def _upwards(wanted: Frame) -> bool:
+    """Which way "by 30" goes when the verb alone does not say: the words of growing and shrinking, else "open"."""
+    words = set(wanted.words)
+    if words & {"increasing", "raising"}:
+        return True
+    return "close" not in wanted.actions and not words & {"decreasing", "lowering", "reducing"}
+
+
+def _step_option(sign: int, wanted: Frame, home: Home, device: Device) -> Order | None:
+    """The next of the named settings that the device declares in order: fan speed low -> medium, swing middle -> up."""
+    options = device.config.get("options")
+    attribute = wanted.attribute
+    if attribute not in ("fan_speed", "speed", "swing") or not isinstance(options, Mapping):
+        return None
+    name = (
+        next((n for n in (attribute, "fan_speed", "speed") if n in options), "") if attribute != "swing" else attribute
+    )
+    declared = options.get(name)
+    choices = [str(c) for c in declared] if isinstance(declared, list | tuple) else []
+    now = str(home.state(device).get(name))
+    if now not in choices or not home.takes(device, "set_option"):
+        return None
+    if "up" in choices and "down" in choices and choices.index("up") < choices.index("down"):
+        sign = -sign
+    count = int(wanted.value.number) if wanted.value is not None and wanted.value.unit in ("", "levels") else 1
+    at = min(len(choices) - 1, max(0, choices.index(now) + sign * count))
+    return Order("set_option", {"name": name, "option": choices[at]})
 
 
 def _now(state: Mapping[str, Any], attribute: str, action: str) -> float:

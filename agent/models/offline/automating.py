@@ -26,6 +26,13 @@ _EVENT_TYPES: Mapping[str, str] = {
 }  # fmt: skip
 
 
+#: "Tell me if it opens" waits for something; "tell me if it is open" asks.
+_HAPPENS = re.compile(
+    r"\b(?:opens|closes|unlocks|locks|rings|detects|moves|leaves|arrives|gets (?:opened|unlocked)|"
+    r"(?:is|are) (?:being )?(?:detected|pressed)|comes|goes|senses|sees|someone (?:opens|unlocks|rings|comes|is at))\b"
+)
+
+
 def split_rule(words: Sequence[str]) -> tuple[str, list[str], list[str]] | None:
     """`(kind, trigger words, action words)` of a rule: `event`, `schedule`, `once` or `delay`; `None` if it is none."""
     said = [w for w in words if w not in (".", "!", "?", ";")]
@@ -56,9 +63,20 @@ def split_rule(words: Sequence[str]) -> tuple[str, list[str], list[str]] | None:
     )
     if run_on:
         return "event", run_on[1].split(), run_on[2].split()
-    late = re.match(r"^(.+?) (?:when|whenever|as soon as|every time|each time) (?!was |did )(.+)$", body)
-    if late and not re.match(r"^(?:tell me|do you know|show me|when|what|who)\b(?!.*\bif\b)", body):
+    late = re.match(
+        r"^(.+?) (?:when|whenever|as soon as|every time|each time) "
+        r"(?!was |did |has |have |had |will |i last |we last )(.+)$",
+        body,
+    )
+    if late and not re.match(r"^(?:do you know|show me|when|what|who|if)\b", body):
         return "event", late[2].split(), late[1].split()
+    told = re.match(
+        r"^((?:notify|alert|warn|message|inform) (?:me|us)|(?:tell|let) (?:me|us)(?: know)?|"
+        r"send (?:me|us) .+?) if (.+)$",
+        body,
+    )
+    if told and (not told[1].startswith(("tell", "let")) or _HAPPENS.search(told[2])):
+        return "event", told[2].split(), told[1].split()
     delay = re.search(r"\b(?:in|after|for) (\d+(?:\.\d+)?|a|an|half an) (?:minute|hour|second|day)s?\b|\buntil\b", body)
     if delay and not re.search(r"\b(?:past|last)\b", body):
         return "delay", [], body.split()

@@ -74,7 +74,10 @@ FILLERS: Final = frozenset(
      "asap",
      "por", "favor", "sil", "te", "plait", "vous", "svp", "bitte", "per", "favore", "grazie", "merci", "gracias",
      "al", "au", "marche",
-     "if", "possible", "possibly", "maybe", "moment", "minute", "second", "quick", "real", "really", "kind", "time")
+     "increasing", "decreasing", "raising", "lowering", "reducing",
+     "angle", "its", "their", "levels", "setting", "settings", "notch",
+     "notches", "if", "possible", "possibly", "maybe", "moment", "minute", "second", "quick", "real", "really", "kind",
+     "time")
 )  # fmt: skip
 #: Attribute words -> what they set or ask for.
 ATTRIBUTES: Final[Mapping[tuple[str, ...], str]] = {
@@ -82,7 +85,8 @@ ATTRIBUTES: Final[Mapping[tuple[str, ...], str]] = {
     ("dimmer",): "", ("color",): "color", ("hue",): "color",
     ("color", "temperature"): "color_temperature", ("volume",): "volume", ("sound", "level"): "volume",
     ("sound",): "volume", ("temperature",): "temperature", ("temperatures",): "temperature", ("setpoint",): "target",
-    ("target", "temperature"): "target", ("target",): "target", ("position",): "position", ("degree",): "position",
+    ("target", "temperature"): "target", ("target",): "target", ("position",): "position", ("angle",): "position",
+    ("opacity",): "position", ("degree",): "position",
     ("tilt",): "tilt", ("fan", "speed"): "fan_speed", ("fan", "mode"): "fan_speed", ("speed",): "speed",
     ("humidity",): "humidity", ("target", "humidity"): "humidity", ("swing",): "swing", ("swing", "mode"): "swing",
     ("preset",): "preset", ("mode",): "mode", ("hvac", "mode"): "mode", ("intensity",): "intensity",

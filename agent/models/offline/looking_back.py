@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from agent.models.offline.digest import QUIET, SAID, did, digest, subject
 from agent.models.offline.home import Home
 from agent.models.offline.times import Span, moment, span
 from agent.models.offline.wording import clock, listed, start, the, when
@@ -31,7 +32,7 @@ _KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "visitors": ("doorbell_pressed", "person_detected"), "motion": ("motion_detected",),
     "movement": ("motion_detected",), "move": ("motion_detected",), "moved": ("motion_detected",),
     "smoke": ("smoke_detected",), "leak": ("water_leak_detected",), "package": ("package_detected",),
-    "delivery": ("package_detected",), "packages": ("package_detected",),
+    "delivery": ("package_detected",), "deliveries": ("package_detected",), "packages": ("package_detected",),
     "person": ("person_detected",), "face": ("face_recognized",), "car": ("vehicle_detected",),
     "vehicle": ("vehicle_detected",), "glass": ("glass_break",),
     "alarm": ("alert_raised",), "alert": ("alert_raised",), "offline": ("device_offline",), "code": ("code_used",),
@@ -43,18 +44,15 @@ _KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "door_unlocked"), "broke": ("glass_break",), "tamper": ("tamper_detected",), "armed": ("arm_state_changed",),
     "disarmed": ("arm_state_changed",),
 }  # fmt: skip
-_SAID: Final[Mapping[str, str]] = {
-    "door_unlocked": "unlocked", "door_locked": "locked", "door_open": "opened", "door_closed": "closed",
-    "window_open": "opened", "window_closed": "closed",
-    "garage_open": "opened", "garage_closed": "closed", "motion_detected": "saw motion",
-    "motion_stopped": "motion stopped", "doorbell_pressed": "pressed",
-    "smoke_detected": "detected smoke", "device_offline": "went offline", "device_online": "came online",
-    "battery_low": "battery low",
+_NONE: Final[Mapping[str, str]] = {
+    "motion_detected": "no motion was seen", "package_detected": "no package was seen",
+    "person_detected": "no person was seen", "face_recognized": "no face was recognised",
+    "vehicle_detected": "no vehicle was seen", "smoke_detected": "no smoke was detected",
+    "water_leak_detected": "no leak was found", "glass_break": "no breaking glass was heard",
+    "alert_raised": "there were no alerts", "device_offline": "no device went offline",
+    "tamper_detected": "nothing was tampered with", "code_used": "no code was used",
 }  # fmt: skip
 _YES_NO: Final = frozenset(("did", "was", "were", "has", "have", "any", "is"))
-_QUIET: Final = frozenset(
-    ("heartbeat", "telemetry", "trends", "canary", "state_changed", "command_result", "command_requested")
-)
 
 
 def local(now: datetime, zone: str) -> datetime:
@@ -119,30 +117,33 @@ def events_answer(
             stretch.start <= at <= stretch.end
             and (not types or kind in types)
             and (not ids or event.get("device_id") in ids)
-            and (types or kind not in _QUIET)
+            and (types or kind not in QUIET)
         ):
             rows.append((at, event))
     rows.sort(key=lambda r: r[0], reverse=True)
     about = f" for {_names(found)}" if ids else ""
     if not rows:
         verb = _verb(types, words)
-        if "motion_detected" in types:
-            return f"No, no motion was seen {stretch.said}{about}."
+        if types and types[0] in _NONE and not (types[0] == "doorbell_pressed" and len(types) > 1):
+            return f"No, {_NONE[types[0]]} {stretch.said}{about}."
+        if types[:1] == ("doorbell_pressed",) and len(types) > 1:
+            return f"No, nobody was seen at the door {stretch.said}."
         if verb and len(found.devices) == 1:
             opening = "" if words[:1] and words[0] in ("when", "what", "who") else "No, "
             return start(f"{opening}{the(found.devices[0])} was not {verb} {stretch.said}.")
         opening = "No, nothing" if words[:1] and words[0] in _YES_NO else "Nothing"
         return f"{opening} {f'was {verb}' if verb else 'happened'} {stretch.said}{about}."
-    if "times" in words or ("how" in words and "many" in words):
-        times = f"{len(rows)} time{'s' if len(rows) != 1 else ''}"
-        return f"{times} {stretch.said}{about}; the last was {when(rows[0][0], now)}."
+    tail = " I looked at the latest 500 events only." if output.get("truncated") else ""
+    if "times" in words or ("how" in words and {"many", "often"} & set(words)):
+        count = f"{len(rows)} time{'s' if len(rows) != 1 else ''}"
+        return f"{count} {stretch.said}{about}; the last was {when(rows[0][0], now)}.{tail}"
     first = "when" in words or "time" in words or ("last" in words and "night" not in words)
     if first and types:
-        return f"{start(_subject(rows[0][1], names))} {_did(rows[0][1])} {when(rows[0][0], now)}."
-    said = [f"{_subject(e, names)} {_did(e)} {when(at, now)}" for at, e in rows[:4]]
-    more = f", and {len(rows) - 4} more" if len(rows) > 4 else ""
-    opening = "Yes: " if words[:1] and words[0] in _YES_NO else ""
-    return f"{opening}{', '.join(said)}{more}." if opening else start(f"{', '.join(said)}{more}.")
+        return f"{start(subject(rows[0][1], names))} {did(rows[0][1])} {when(rows[0][0], now)}."
+    said = digest(rows, names, now)
+    if words[:1] and words[0] in _YES_NO:
+        return f"Yes: {said[:1].lower() + said[1:]}{tail}"
+    return f"{said}{tail}"
 
 
 def _names(found: Targets) -> str:
@@ -150,19 +151,8 @@ def _names(found: Targets) -> str:
 
 
 def _verb(types: Sequence[str], words: Sequence[str]) -> str:
-    spoken = _SAID.get(types[0], "") if types else ""
-    return spoken if spoken.endswith("ed") and types[0] != "smoke_detected" else ""
-
-
-def _subject(event: Mapping[str, Any], names: Mapping[str, Device]) -> str:
-    device = names.get(str(event.get("device_id")))
-    return the(device) if device is not None else str(event.get("device") or "the home")
-
-
-def _did(event: Mapping[str, Any]) -> str:
-    kind = str(event.get("event_type") or "")
-    spoken = _SAID.get(kind, kind.replace("_", " "))
-    return f"was {spoken}" if spoken in ("unlocked", "locked", "opened", "closed", "pressed") else spoken
+    spoken = SAID.get(types[0], "") if types else ""
+    return spoken if spoken in ("unlocked", "locked", "opened", "closed", "pressed") else ""
 
 
 def history_call(
@@ -235,62 +225,3 @@ def _measured(found: Mapping[str, Any], at: datetime, zone: str) -> str:
     except ValueError:
         return ""
     return "" if abs((taken - at).total_seconds()) < 60 else f", taken at {clock(taken)}"
-
-
-def energy_answer(output: Mapping[str, Any], period_days: int) -> str:
-    """What the energy tool found."""
-    for key in ("summary", "text", "answer"):
-        if isinstance(output.get(key), str) and output[key]:
-            return str(output[key])
-    total = next(
-        (output[k] for k in ("total_kwh", "energy_kwh", "kwh") if isinstance(output.get(k), int | float)), None
-    )
-    days = f"the last {period_days} days" if period_days > 1 else "the last day"
-    if total is None:
-        return f"I have no energy readings for {days}."
-    said = [f"You used {total:.1f} kWh in {days}."]
-    rows = [d for d in output.get("devices") or output.get("by_device") or () if isinstance(d, Mapping)]
-    if rows:
-        top = max(rows, key=lambda d: float(d.get("energy_kwh") or d.get("kwh") or 0))
-        said.append(
-            f"The most went to {top.get('device') or top.get('name')} "
-            f"({float(top.get('energy_kwh') or top.get('kwh') or 0):.1f} kWh)."
-        )
-    advice = next((r.get("title") for r in output.get("recommendations") or () if isinstance(r, Mapping)), "")
-    return " ".join([*said, f"{str(advice).rstrip('.')}."] if advice else said)
-
-
-def findings_answer(output: Mapping[str, Any], hours: int, zone: str, now: datetime) -> str:
-    """What the anomaly tool found, the gravest first."""
-    rows = [a for key in ("alerts", "anomalies") for a in output.get(key) or () if isinstance(a, Mapping)]
-    said = f"the last {hours} hours" if hours <= 48 else f"the last {hours // 24} days"
-    if not rows:
-        return f"Nothing unusual in {said}."
-    grave = {"critical": 0, "high": 1, "medium": 2, "low": 3}
-    rows.sort(key=lambda a: grave.get(str(a.get("severity")), 4))
-    lines = []
-    for row in rows[:3]:
-        try:
-            at = f" {when(local(parse_time(row.get('at')), zone), now)}"
-        except ValueError:
-            at = ""
-        what = row.get("explanation") or row.get("title") or row.get("kind") or "something unusual"
-        lines.append(f"{what}{at}".rstrip("."))
-    more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
-    return f"{len(rows)} unusual thing{'s' if len(rows) != 1 else ''} in {said}: {'; '.join(lines)}{more}."
-
-
-def predictions_answer(output: Mapping[str, Any]) -> str:
-    """When batteries run out, the soonest first."""
-    rows = [p for p in output.get("batteries") or output.get("predictions") or () if isinstance(p, Mapping)]
-    known = [r for r in rows if isinstance(r.get("days_left"), int | float)]
-    dated = sorted(known, key=lambda r: float(r["days_left"]))
-    if dated:
-        said = [f"{r.get('device') or r.get('device_id')} in about {float(r['days_left']):.0f} days" for r in dated[:3]]
-        return f"Batteries run low: {listed(said)}."
-    levels = [
-        f"{r.get('device') or r.get('device_id')} {float(r['level_pct']):.0f}%"
-        for r in rows
-        if isinstance(r.get("level_pct"), int | float)
-    ]
-    return f"No battery needs attention soon ({listed(levels, 4)})." if levels else "No battery needs attention soon."

@@ -146,9 +146,13 @@ def only_value(device: Device, home: Home) -> str:
 
 
 def _verb(attribute: str) -> str:
-    return {"target_c": "is set to", "battery_pct": "has", "temperature_c": "reads", "title": "is playing"}.get(
-        attribute, "is at"
-    )
+    return {
+        "target_c": "is set to",
+        "battery_pct": "has",
+        "temperature_c": "reads",
+        "humidity_pct": "reads",
+        "title": "is playing",
+    }.get(attribute, "is at")
 
 
 def _called(attribute: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from agent.models.offline.acting import Order
 from agent.models.offline.home import Home
-from agent.models.offline.wording import names_of, start
+from agent.models.offline.wording import names_of, start, the
 from agent.models.protocol import ToolResult
 from homeguard.model import Device
 
@@ -58,6 +58,9 @@ def done(command: str, parameters: Mapping[str, Any], home: Home) -> str:
     """How a device is once it has carried out the command: `locked`, `at 40% brightness`."""
     if command in _DONE:
         return _DONE[command]
+    if command == "set_hvac_mode":
+        mode = str(parameters.get("hvac_mode", "")).replace("_", " ")
+        return "off" if mode == "off" else f"in {mode} mode"
     if command == "set_temperature":
         return f"set to {parameters.get('value', 0):g}°{parameters.get('unit') or home.unit}"
     named = {
@@ -83,7 +86,7 @@ def doing(command: str, parameters: Mapping[str, Any], home: Home, whom: str) ->
     """The command as a verb with its object: `unlock the front door lock`, `set the thermostat to 72°F`."""
     if command in _DOING:
         return f"{_DOING[command]} {whom}"
-    after = done(command, parameters, home).removeprefix("set to ").removeprefix("at ")
+    after = done(command, parameters, home).removeprefix("set to ").removeprefix("at ").removeprefix("in ")
     return (
         f"set {whom} to {after}" if command.startswith(("set_", "select_")) else f"{command.replace('_', ' ')} {whom}"
     )
@@ -128,7 +131,7 @@ def _told(result: ToolResult, order: Order, members: Sequence[Device], home: Hom
             f"I may not {verb}: {_reason(result.error or str(result.output.get('reason') or ''), 'it is not allowed')}."
         )
     if result.status == "error":
-        return f"I could not {verb}: {_reason(result.error, 'the tool did not answer')}."
+        return f"I could not {verb}: {_reason(result.error, 'the tool did not answer', members)}."
     rows = result.output.get("results")
     each = [r for r in rows if isinstance(r, Mapping)] if isinstance(rows, list | tuple) else [result.output]
     by_id = {str(r.get("device_id")): r for r in each}
@@ -154,9 +157,21 @@ def _told(result: ToolResult, order: Order, members: Sequence[Device], home: Hom
     return " ".join(said)
 
 
-def _reason(text: str, otherwise: str) -> str:
-    said = re.sub(r"^\w+_pct is ([\d.]+) to ([\d.]+)", r"it takes \1 to \2%", text or otherwise)
+def plain_error(text: str, otherwise: str = "it did not work") -> str:
+    """A tool's error as half a sentence for people: without its code, its field and what a program may send."""
+    said = re.sub(r"^[A-Z][A-Z0-9_]+: ", "", (text or otherwise).strip())
+    said = re.sub(r" \((?:field|allowed|details|hint)\b.*\)$", "", said, flags=re.DOTALL)
+    said = re.sub(r"^\w+_pct is ([\d.]+) to ([\d.]+)", r"it takes \1 to \2%", said)
+    said = re.sub(r"(\d) (%|°[CF])", r"\1\2", said)
     return said.rstrip(". ")
+
+
+def _reason(text: str, otherwise: str, devices: Sequence[Device] = ()) -> str:
+    said = plain_error(text, otherwise)
+    for device in devices:
+        if said.startswith(f"{device.name} "):
+            return the(device) + said[len(device.name) :]
+    return said
 
 
 def failures(part: Part, results: Sequence[ToolResult]) -> list[dict[str, str]]:
@@ -164,7 +179,12 @@ def failures(part: Part, results: Sequence[ToolResult]) -> list[dict[str, str]]:
     found = []
     for result in results:
         if result.status in ("refused", "error"):
-            found.append({"text": part.text, "why": result.error or str(result.output.get("reason") or result.status)})
+            found.append(
+                {
+                    "text": part.text,
+                    "why": plain_error(result.error or str(result.output.get("reason") or result.status)),
+                }
+            )
             continue
         rows = result.output.get("results")
         for row in rows if isinstance(rows, list | tuple) else [result.output]:

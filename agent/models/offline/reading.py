@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
-from agent.models.offline.wording import names_of, start, state_words, the
+from agent.models.offline.wording import ARMED, listed, names_of, start, state_words, the, unlocked_name
 from agent.models.offline.words import those
 from homeguard.kinds import singular
 from homeguard.model import Device
@@ -209,7 +209,7 @@ def yes_no(form: str, word: str, found: Targets, check: Check, opposite: str, ho
     unknown = [d for d in found.devices if check(d, home.state(d)) is None]
     true = [d for d, told in known if told]
     false = [d for d, told in known if not told]
-    what = _what(found, [d for d, _ in known] or list(found.devices))
+    what = kind_words(found, [d for d, _ in known] or list(found.devices))
     word = _SPOKEN.get(word, word)
     if form == "count":
         return f"{len(true)} {what if len(true) != 1 else _one(what)} {'is' if len(true) == 1 else 'are'} {word}."
@@ -224,6 +224,8 @@ def yes_no(form: str, word: str, found: Targets, check: Check, opposite: str, ho
             return f"Yes, {names_of(true, 3)} {'reports' if len(true) == 1 else 'report'} {thing}."
         if thing:
             return f"No, there is no {thing}{where} right now."
+    if not known and unknown and word in ("open", "closed") and all("lock" in home.state(d) for d in unknown):
+        return _only_locks(unknown, word, home)
     if not known:
         if not unknown:
             return f"No, there is nothing here that can be {word}."
@@ -233,7 +235,7 @@ def yes_no(form: str, word: str, found: Targets, check: Check, opposite: str, ho
         return (
             f"{start(names_of(true))} {'is' if len(true) == 1 else 'are'} {word}."
             if true
-            else f"None: no {_one(what)} is {word}."
+            else _none(found, known, what, word, opposite, home)
         )
     if form == "any":
         return (
@@ -242,6 +244,8 @@ def yes_no(form: str, word: str, found: Targets, check: Check, opposite: str, ho
             else f"No, none of the {what} {'are' if what.endswith('s') else 'is'} {word}."
         )
     if form == "all" or len(known) > 1:
+        if not true and found.kind and len(false) > 2 and what.endswith("s"):
+            return f"No, none of the {what} are {word}."
         if not false:
             return f"Yes, all {what} are {word}." if len(true) > 1 else f"Yes, {the(true[0])} is {word}."
         return f"No, {names_of(false, 3)} {'is' if len(false) == 1 else 'are'} not {word}."
@@ -256,6 +260,27 @@ def yes_no(form: str, word: str, found: Targets, check: Check, opposite: str, ho
     )
 
 
+def _none(found: Targets, known: Sequence[tuple[Device, bool]], what: str, word: str, opposite: str, home: Home) -> str:
+    """ "Which ... are on?" when none is."""
+    if found.kind:
+        return f"None of the {what} {'are' if what.endswith('s') or what == 'people' else 'is'} {word}."
+    others = [d for d, _ in known]
+    if 0 < len(others) <= 4:
+        return f"Nothing is {word}: {names_of(others)} {'is' if len(others) == 1 else 'are'} {opposite}."
+    return f"Nothing is {word}."
+
+
+def _only_locks(locks: Sequence[Device], word: str, home: Home) -> str:
+    """ "Is the door closed?" where only its lock can be read."""
+    if len(locks) == 1:
+        only = locks[0]
+        state = state_words(only, home)
+        return f"There is no sensor on the {unlocked_name(only)} that tells whether it is {word}; its lock is {state}."
+    doors = listed([f"the {unlocked_name(d)}" for d in locks], 3)
+    states = listed([f"{the(d)} is {state_words(d, home)}" for d in locks], 3)
+    return f"There are no sensors on {doors} that tell whether they are {word}; {states}."
+
+
 _SPOKEN: Final = {
     "plugged": "plugged in",
     "lock": "locked",
@@ -267,7 +292,8 @@ _SPOKEN: Final = {
 _THINGS: Final = {"carbon": "carbon monoxide", "water": "leak", "flood": "leak", "movement": "motion"}
 
 
-def _what(found: Targets, devices: Sequence[Device]) -> str:
+def kind_words(found: Targets, devices: Sequence[Device]) -> str:
+    """What such devices are called: `lights`, `motion sensors`."""
     if found.kind:
         words = " ".join(found.kind)
         return words if words in ("people", "lighting", "music", "motion", "smoke") else _many(words)
@@ -305,6 +331,12 @@ def describe(devices: Sequence[Device], home: Home) -> str:
     )
 
 
+def mode_said(home: Home) -> str:
+    """The mode of the house and its alarm, as a sentence."""
+    arm = f", and the alarm is {ARMED.get(home.arm_state, home.arm_state)}" if home.arm_state else ""
+    return f"The house is in {home.mode} mode{arm}."
+
+
 def overview(home: Home, asked: bool = False) -> str:
     """The home in a sentence or two, what is not secure first; `asked` opens with yes or no."""
     open_now = [d for d in home.devices if d.type in ("contact", "garage_door", "gate") and _open(d, home.state(d))]
@@ -333,8 +365,7 @@ def overview(home: Home, asked: bool = False) -> str:
     if lights and not (unlocked or open_now):
         said.append(f"{len(lights)} light{'s are' if len(lights) > 1 else ' is'} on.")
     if home.mode:
-        arm = f", {home.arm_state.replace('_', ' ')}" if home.arm_state else ""
-        said.append(f"The house is in {home.mode} mode{arm}.")
+        said.append(mode_said(home))
     if asked:
         said.insert(0, "No." if alarms or unlocked or open_now else "Yes.")
     return " ".join(said)

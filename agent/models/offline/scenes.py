@@ -7,7 +7,7 @@ from typing import Any
 from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
 from agent.models.offline.lexicon import HOME_MODES
-from agent.models.offline.parts import Call, Part
+from agent.models.offline.parts import Call, Part, plain_error
 from agent.models.protocol import ToolResult
 from homeguard.targets import resolve
 
@@ -18,6 +18,10 @@ _PLAIN = (
     (r"\b(?:i am|we are) (?:home|back|back home)$", "home"),
     (r"\b(?:i am|we are) (?:going|off|leaving) (?:on|for) (?:vacation|holiday)s?\b", "vacation"),
 )  # fmt: skip
+
+
+_ARMING = {"away": ", and the alarm is armed", "vacation": ", and the alarm is armed",
+           "sleep": ", and the alarm is armed for the night", "home": ", and the alarm is off"}  # fmt: skip
 
 
 def mode_part(found: Frame, spoken: str, home: Home, label: str) -> Part | None:
@@ -52,26 +56,36 @@ def mode_part(found: Frame, spoken: str, home: Home, label: str) -> Part | None:
         )
     if not mode:
         return None
+    if mode == "home" == home.mode and home.arm_state == "disarmed":
+        back = "Welcome home. " if re.search(r"\b(?:i am|we are) (?:home|back)", text) else ""
+        return Part(text=spoken, say=f"{back}The house is in home mode already, and the alarm is off.")
     arguments: dict[str, Any] = {"mode": mode}
+    greeted = not (house or named) and label not in ("arm", "disarm")
     for at, word in enumerate(found.words[:-1]):
         unit = found.words[at + 1]
         if word.replace(".", "").isdigit() and unit in ("day", "days", "hour", "hours", "week", "weeks"):
             factor = {"d": 24, "h": 1, "w": 168}[unit[0]]
             arguments["duration_hours"] = max(1, min(24 * 365, round(float(word) * factor)))
-    wish = {"sleep": "Good night. ", "away": "", "vacation": "Have a good trip. ", "home": ""}.get(mode, "")
+    wish = (
+        {"sleep": "Good night. ", "away": "", "vacation": "Have a good trip. ", "home": "Welcome home. "}.get(mode, "")
+        if greeted
+        else ""
+    )
 
     def tell(results: Sequence[ToolResult]) -> str:
         result = results[0]
         if result.status == "asked":
-            return f"I need your OK to switch the house to {mode} mode: please confirm on the card."
+            what = f"switch the house to {mode} mode, which lowers the alarm"
+            return f"{wish}I need your OK to {what}: please confirm on the card."
         if result.status == "denied":
             return "Okay, the house stays as it is."
         outcome = str(result.output.get("outcome") or "confirmed") if result.status == "ok" else "failed"
         if outcome in ("confirmed", "sent"):
             said = result.output.get("summary")
-            return f"{wish}The house is in {mode} mode now.{f' {said}' if isinstance(said, str) and said else ''}"
+            armed = _ARMING.get(mode, "")
+            return f"{wish}The house is in {mode} mode{armed}.{f' {said}' if isinstance(said, str) and said else ''}"
         reason = result.error or str(result.output.get("reason") or "it did not work")
-        return f"I could not switch the house to {mode} mode: {reason.rstrip('. ')}."
+        return f"I could not switch the house to {mode} mode: {plain_error(reason)}."
 
     return Part(text=spoken, calls=(Call("set_home_mode", arguments),), tell=tell)
 

@@ -1,25 +1,60 @@
 """What is said to what is not about a device: greetings, thanks, help, and what HomeGuard does not do."""
 
+import re
 from datetime import datetime
 from typing import Final
 
 from agent.models.offline.home import Home
 from agent.models.offline.parts import Part, refusal
-from agent.models.offline.wording import clock, listed, the
+from agent.models.offline.reading import overview
+from agent.models.offline.wording import clock, listed, the, unlocked_name
 
 _CANNOT: Final = {
-    "timer": "I don\'t keep timers or one-time delays.",
+    "timer": "I don't keep timers or one-time delays.",
     "notes": "I don't keep lists, calendars or reminders.",
-    "other": "That is beyond me: I look after this home. Ask me about its doors, lights, climate or what happened.",
-    "yes": "There is nothing waiting for a yes in this chat. What needs a confirmation has a card with a button.",
-}  # fmt: skip
+    "other": "I can't help with that: I look after this home. Ask me about its doors, lights, climate or what "
+    "happened.",
+    "yes": "There is nothing waiting for a yes in this chat. What needs your OK has a card with a button.",
+}
+_WELL: Final = re.compile(r"\bhow are you\b|\bhow is it going\b|\bhow do you do\b")
+_BYE: Final = re.compile(r"\b(?:bye|goodbye|see you|later)\b")
+_DATA: Final = re.compile(r"\b(?:data|listening|listen|record|stored|privacy|private|cloud)\b")
+_NAME: Final = re.compile(
+    r"\b(?:who|what) (?:are|is) (?:you|your name|homeguard)\b|\brobot\b|\byour name\b|\bare you (?:an? )?\w+$"
+)
+_EMERGENCY: Final = re.compile(
+    r"\b(?:police|ambulance|fire (?:department|brigade|fighters)|burglar|burglars|intruder|intruders|robber|robbed|"
+    r"thief|breaking in|broke in|break in|911|112|999|emergency)\b"
+)
+_RULES: Final = re.compile(r"\b(?:rule|rules|automation|automations|routine|routines)\b")
+_WEATHER: Final = re.compile(r"\b(?:weather|rain|forecast|snow|sunny|umbrella)\b")
+
+
+def urgent(text: str) -> bool:
+    """Whether somebody seems to need help that HomeGuard cannot give."""
+    return _EMERGENCY.search(text.lower()) is not None
 
 
 def talk(label: str, text: str, home: Home, now: datetime) -> Part:
     """The answer to small talk. `now` is local."""
+    said = re.sub(r" \?$", "", text)
+    if urgent(said):
+        return refusal(
+            text,
+            "I can't call for help. If somebody may be in danger, go somewhere safe and call your emergency number "
+            f"yourself, now. What I can see: {overview(home)}",
+        )
+    if _BYE.search(said) and label in ("thanks", "greet", "cancel", "other"):
+        return Part(text=text, say="Goodbye.")
+    if _RULES.search(said) and label in ("other", "notes"):
+        return refusal(text, "I can make rules and show them, but I can't change or delete them from here.")
+    if _WEATHER.search(said) and label in ("other", "notes"):
+        return refusal(text, "I don't know the weather: I only see what this home's own devices measure.")
     if label in _CANNOT:
         return refusal(text, _CANNOT[label])
     if label == "greet":
+        if _WELL.search(said):
+            return Part(text=text, say="All well here, thank you. What can I do for you?")
         part = "morning" if now.hour < 12 else "afternoon" if now.hour < 18 else "evening"
         return Part(text=text, say=f"Good {part}! What can I do for you?")
     if label == "thanks":
@@ -28,10 +63,31 @@ def talk(label: str, text: str, home: Home, now: datetime) -> Part:
         return Part(text=text, say="Okay, I won't do anything.")
     if label == "time":
         return Part(text=text, say=f"It is {clock(now)} on {now:%A}, {now.day} {now:%B} {now.year}.")
-    examples = [the(d) for d in home.devices[:3]]
+    if _DATA.search(said):
+        return Part(
+            text=text,
+            say="I run on this machine and read only what you write here and what your devices report. Nothing of it "
+            "is sent to a cloud to understand you.",
+        )
+    if _NAME.search(said):
+        return Part(text=text, say=f"I'm HomeGuard, the assistant of this home. {_tries(home)}")
     return Part(
         text=text,
-        say="I look after your home: ask me what is locked, open or on, what happened last night, the temperature, "
-        f"or tell me to lock, switch or set things ({listed(examples, 3)}). "
-        "I work on this machine; what you say to me stays here. Anything risky asks you first.",
+        say="I can tell you how your home is and what happened, and lock, switch or set things, and make rules. "
+        f"{_tries(home)} Anything risky waits for your OK on a card.",
     )
+
+
+def _tries(home: Home) -> str:
+    """Sentences that work in this home."""
+    locks = [d for d in home.devices if d.type == "lock"]
+    lights = [d for d in home.devices if d.type == "light"]
+    found = []
+    if locks:
+        found += [f'"is the {unlocked_name(locks[0])} locked?"', '"lock everything"']
+    if lights:
+        found.append(f'"turn on {the(lights[0])}"')
+    if any(home.takes(d, "set_temperature") for d in home.devices):
+        found.append(f'"set the temperature to {"70" if home.unit == "F" else "21"}"')
+    found.append('"what happened last night?"')
+    return f"Try {listed(found[:4])}.".replace(" and ", " or ")

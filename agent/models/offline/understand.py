@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from agent.models.offline import rules
+from agent.models.offline import reading, rules
 from agent.models.offline.act import Context, act, titled
 from agent.models.offline.ask import ask
 from agent.models.offline.classifier import Classifier
@@ -17,7 +17,7 @@ from agent.models.offline.frames import Frame, frame
 from agent.models.offline.home import Home
 from agent.models.offline.parts import Part, question
 from agent.models.offline.scenes import mode_part
-from agent.models.offline.talk import talk
+from agent.models.offline.talk import talk, urgent
 from agent.models.offline.wording import names_of
 from agent.models.offline.words import those, tokens
 from homeguard.targets import resolve
@@ -52,6 +52,10 @@ def understand(text: str, earlier: Sequence[str], scene: Scene) -> list[Part]:
     context = Context()
     for sentence in earlier[-3:]:
         _, context = _sentence(sentence, scene, context)
+    if re.search(r"^what did i (?:just )?(?:say|ask|tell you)\b", " ".join(tokens(text))):
+        before = " ".join(earlier[-1].split())[:200] if earlier else ""
+        said = f'You said: "{before}".' if before else "That was the first thing that you said in this chat."
+        return [Part(text=text[:200], say=said)]
     parts, _ = _sentence(text, scene, context)
     return parts
 
@@ -64,6 +68,10 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
     rule = rules.rule_part(words, said, scene.home, scene.now, scene.area)
     if rule is not None:
         return [rule], context
+    if urgent(said):
+        whole = frame(words, scene.home.devices, scene.home.places)
+        if not whole.question and not whole.actions:
+            return [talk("other", said, scene.home, scene.now)], context
     parts: list[Part] = []
     negated = False
     if words[0] == "if" and not {",", "then"} & set(words):
@@ -167,7 +175,8 @@ def _clause(found: Frame, spoken: str, joint: Sequence[str], scene: Scene, conte
             return talk("timer", spoken, home, scene.now), context
         if re.search(r"\b(?:list|calendar)\b", spoken) and not found.held:
             return talk("notes", spoken, home, scene.now), context
-        if len(found.words) == 1 and found.words[0] in ("stop", "back", "next") and not _media(home):
+        held_up = "hold" in found.words and found.actions == ("pause",) and not found.held
+        if (held_up or (len(found.words) == 1 and found.words[0] in ("stop", "back", "next"))) and not _moving(home):
             return talk("cancel", spoken, home, scene.now), context
         action, _ = scene.model.best(hidden, allowed)
         if "start" in allowed and {"cleaning", "vacuuming", "mowing"} & set(found.words):
@@ -176,8 +185,30 @@ def _clause(found: Frame, spoken: str, joint: Sequence[str], scene: Scene, conte
     return _no_verb(found, spoken, joint, hidden, scene, context)
 
 
-def _media(home: Home) -> bool:
-    return any(d.type in ("media_player", "cover", "garage_door") for d in home.devices)
+def _moving(home: Home) -> bool:
+    """Whether there is something that a bare "stop" can mean: a player, or what moves right now."""
+    return any(
+        d.type == "media_player"
+        or home.state(d).get("cover") in ("opening", "closing")
+        or home.state(d).get("activity") in ("cleaning", "returning")
+        for d in home.devices
+    )
+
+
+def _remark(found: Frame, spoken: str, home: Home) -> Part | None:
+    """ "It's cold", "it is dark in here": how it is, and what to say to change it."""
+    words = set(found.words)
+    if len(found.words) > 6 or not {"is", "am", "feels", "are"} & words:
+        return None
+    warm, cold = words & {"hot", "warm", "boiling", "stuffy"}, words & {"cold", "chilly", "freezing", "cool"}
+    if warm or cold:
+        climate = [d for d in home.devices if home.takes(d, "set_temperature")]
+        if climate:
+            reads = reading.describe(climate[:1], home)
+            return Part(text=spoken, say=f'{reads} Say "make it {"cooler" if warm else "warmer"}" to change it.')
+    if words & {"dark", "gloomy"} and any(d.type == "light" for d in home.devices):
+        return Part(text=spoken, say='Say "turn on the lights", or name one of them.')
+    return None
 
 
 def _no_verb(
@@ -201,6 +232,9 @@ def _no_verb(
             context.label, frame(again.words, home.devices, home.places), spoken, home, scene.now, scene.area, context
         )
         return part, replace(context, devices=devices or context.devices)
+    remark = _remark(found, spoken, home)
+    if remark is not None:
+        return remark, context
     if label in _TALK and (sure > 0.35 or not names_something):
         return talk(label, spoken, home, scene.now), context
     if label in _ASK and (sure > 0.5 or not names_something):

@@ -43,7 +43,7 @@ def value(words: Sequence[str], held: Collection[int], used: set[int]) -> tuple[
         if best is None or before in ("to", "at"):
             best = Amount(float(word), unit)
             follows = words[at + 1 + size] if at + 1 + size < len(words) else ""
-            relative = before == "by" or follows in _COMPARED
+            relative = before == "by" or follows in _COMPARED or _growing(words, at)
             used.update(range(at - (before in ("to", "at", "by")), at + 1 + size))
     if best is not None:
         return best, relative
@@ -60,6 +60,14 @@ def value(words: Sequence[str], held: Collection[int], used: set[int]) -> tuple[
             used.add(at)
             return Amount(NAMED_LEVELS[word], "percent", word), False
     return None, False
+
+
+def _growing(words: Sequence[str], at: int) -> bool:
+    """ "Open it by increasing its degree by 30": the number is a change."""
+    return (
+        bool({"increasing", "decreasing", "raising", "lowering", "reducing"} & set(words[:at]))
+        and "to" not in words[:at]
+    )
 
 
 def _unit(words: Sequence[str], at: int) -> tuple[str, int]:
@@ -121,6 +129,11 @@ def color(
 
 def option(words: Sequence[str], held: Collection[int], used: set[int], about: str) -> str:
     """A named setting: "to heat", "low", "auto mode"; `""` for none."""
+    found = _option(words, held, used, about)
+    return "auto" if found == "automatic" else found
+
+
+def _option(words: Sequence[str], held: Collection[int], used: set[int], about: str) -> str:
     free = [at for at in range(len(words)) if at not in held]
     for at in free:
         if " ".join(words[at : at + 2]) == "fan only":

@@ -35,6 +35,7 @@ _CONSUMED: Final = _set(
     "crank "
     "snap play replay return go send power watering bright dark dim very closed open next backward backwards back"
 )
+_HOLD: Final = re.compile(r"^(?:please )?hold (?:on|it)(?: a (?:moment|minute|second|sec))?(?: please)?$")
 _PHRASES: Final = (
     (r"\b(?:turn|bring|crank|put) (?:[a-z0-9 ]+ )?up\b", "raise"),
     (r"\b(?:turn|bring|put) (?:[a-z0-9 ]+ )?down\b", "lower"),
@@ -44,7 +45,8 @@ _PHRASES: Final = (
     (r"\bskip back(?:ward)?s?\b", "previous"), (r"\bgo back\b", "previous"),
     (r"\bto (?:fully |completely )?closed$", "close"), (r"\bto (?:fully |completely )?open$", "open"),
     (r"\bto on$", "turn_on"),
-    (r"\bstop watering\b", "turn_off"), (r"\b(?:take|get|snap) (?:a|me a|an) (?:picture|photo|snapshot|image)\b",
+    (r"\bstop watering\b", "turn_off"),
+    (r"\b(?:take|get|snap) (?:a|me a|an) (?:picture|photo|snapshot|image)\b",
     "snapshot"),
     (r"\bshut down\b", "turn_off"), (r"\bpower (?:on|up)\b", "turn_on"), (r"\bpower (?:off|down)\b", "turn_off"),
     (r"\broll (?:[a-z ]+ )?up\b", "open"), (r"\broll (?:[a-z ]+ )?down\b", "close"),
@@ -61,8 +63,8 @@ _PHRASES: Final = (
     (r"\btemperature up\b", "raise"), (r"\btemperature down\b", "lower"),
     (r"^(?:it is |it's )?(?:way |much )?too (?:dark|cold|quiet)\b", "raise"),
     (r"^(?:it is )?(?:way |much )?too (?:bright|hot|warm|loud)\b", "lower"),
-    (r"\b(?:it is|the \w+ is) (?:way |much |a bit |a little )?too (?:dark|cold|quiet)\b", "raise"),
-    (r"\b(?:it is|the \w+ is) (?:way |much |a bit |a little )?too (?:bright|hot|warm|loud)\b", "lower"),
+    (r"\b(?:it is|the (?:\w+ ){1,3}is) (?:way |much |a bit |a little )?too (?:dark|cold|quiet)\b", "raise"),
+    (r"\b(?:it is|the (?:\w+ ){1,3}is) (?:way |much |a bit |a little )?too (?:bright|hot|warm|loud)\b", "lower"),
 )  # fmt: skip
 #: These say what is meant whatever other verbs stand there.
 _STRONGER: Final = _set("open close dock previous next unlock")
@@ -74,6 +76,9 @@ _PARTICIPLES: Final = {
 
 def actions(words: Sequence[str], held: Collection[int], used: set[int]) -> tuple[str, ...]:
     """The actions that the clause can ask for, in the order of its words; positions of their words join `used`."""
+    if _HOLD.match(" ".join(words)) and not held:
+        used.update(range(len(words)))
+        return ("pause",)
     lead = _lead(words, held)
     found: list[str] = []
     particle = _particle(words, held)

@@ -15,7 +15,8 @@ _SPECIAL = {
     "occupancy": ("someone", "nobody"), "glass_break": ("broken glass", "no broken glass"),
     "vibration": ("vibration", "no vibration"), "tamper": ("tampering", "no tampering"),
 }  # fmt: skip
-_ARM = {
+#: How the states of an alarm are said.
+ARMED = {
     "disarmed": "disarmed", "armed_home": "armed (home)", "armed_away": "armed (away)", "armed_night": "armed (night)",
     "arming": "arming", "pending": "about to sound", "triggered": "triggered",
 }  # fmt: skip
@@ -33,6 +34,12 @@ def the(device: Device) -> str:
     if any((w,) in KINDS or w in ("plug", "remote", "panel", "detector", "machine", "maker") for w in words):
         return f"the {_lower(device.name)}"
     return device.name if device.type in ("presence", "vacuum", "scene", "mower") else f"the {_lower(device.name)}"
+
+
+def unlocked_name(device: Device) -> str:
+    """What a lock locks: `front door` for the front door lock."""
+    name = _lower(device.name).strip()
+    return name.removesuffix(" lock").removesuffix(" deadbolt") or name
 
 
 def _lower(name: str) -> str:
@@ -89,7 +96,7 @@ def _main(device: Device, state: Mapping[str, Any], home: Home) -> str:
     if "lock" in state:
         return str(state["lock"])
     if "arm_state" in state:
-        return _ARM.get(str(state["arm_state"]), str(state["arm_state"]))
+        return ARMED.get(str(state["arm_state"]), str(state["arm_state"]))
     if "target_c" in state or device.type == "thermostat":
         return _climate(state, home)
     if "cover" in state or "position_pct" in state:
@@ -136,6 +143,11 @@ def _climate(state: Mapping[str, Any], home: Home) -> str:
     if isinstance(measured, int | float):
         said.append(f"reading {temperature_text(measured, home.unit_system)}")
     return ", ".join(said)
+
+
+def times(count: int) -> str:
+    """`once`, `twice`, `3 times`."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def clock(at: datetime) -> str:

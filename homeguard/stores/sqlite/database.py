@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -24,24 +23,6 @@ GROUP_LIMIT: Final = 512
 #: WAL pages (4 KiB) after which the writer moves them into the file, between two commits.
 CHECKPOINT_PAGES: Final = 4_000
 ANSWER_LIMIT_S: Final = 60.0
-#: Rows that one statement puts. Its text stays short enough for the statement cache.
-PUT_ROWS: Final = 128
-
-
-def put_rows(connection: apsw.Connection, into: str, rows: Sequence[tuple[Cell, ...]], then: str = "") -> None:
-    """`into` VALUES (...), (...) `then`, for all rows (of equal width), many rows a statement.
-
-    Each statement hands the interpreter over and waits to have it back. Row by row, that wait is most of the time
-    while another thread computes; the sizes are powers of two so that few texts are ever prepared.
-    """
-    done, size = 0, PUT_ROWS
-    while done < len(rows):
-        while size > len(rows) - done:
-            size //= 2
-        part = rows[done : done + size]
-        row = "(" + ",".join("?" * len(part[0])) + ")"
-        connection.execute(f"{into} VALUES {','.join([row] * size)} {then}", tuple(chain.from_iterable(part)))
-        done += size
 
 
 @asynccontextmanager

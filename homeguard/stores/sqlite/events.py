@@ -14,11 +14,12 @@ from homeguard.errors import InvalidInput
 from homeguard.model import Event, Metadata
 from homeguard.ports.events import Page
 from homeguard.stores.sqlite.columns import Cell, json_text, json_value, micros, moment
-from homeguard.stores.sqlite.database import Database, put_rows
+from homeguard.stores.sqlite.database import Database
 
 _PUT: Final = (
     "INSERT INTO events (home_id, event_id, event_type, at, received_at, device_id, user_id, payload,"
     " firmware_version, signal_strength, is_simulated, source, trust, lane, cause, traceparent)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (home_id, event_id) DO NOTHING"
 )
 _SELECT: Final = (
     "SELECT home_id, event_id, event_type, at, received_at, device_id, user_id, payload, firmware_version,"
@@ -50,7 +51,7 @@ class SqliteEvents:
 
         def append(c: apsw.Connection) -> int:
             before = c.total_changes()
-            put_rows(c, _PUT, rows, "ON CONFLICT (home_id, event_id) DO NOTHING")
+            c.executemany(_PUT, rows).fetchall()
             return c.total_changes() - before
 
         return await self._database.write(append)

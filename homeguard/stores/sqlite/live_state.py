@@ -13,9 +13,9 @@ from homeguard.model import LiveState
 from homeguard.ports.live_state import StateChange
 from homeguard.stores.sqlite.attribute_history import Attribute
 from homeguard.stores.sqlite.columns import micros, moment, moment_or_none
-from homeguard.stores.sqlite.database import Database, put_rows
+from homeguard.stores.sqlite.database import Database
 
-_PUT: Final = "INSERT OR REPLACE INTO live_states (home_id, device_id, body)"
+_PUT: Final = "INSERT OR REPLACE INTO live_states (home_id, device_id, body) VALUES (?, ?, ?)"
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ class SqliteLiveStates:
                     if state is not None:
                         shown.append(state)
 
-            await self._database.write(lambda c: put_rows(c, _PUT, rows), then=keep)
+            await self._database.write(lambda c: c.executemany(_PUT, rows).fetchall(), then=keep)
             return shown
 
     def _keep(self, key: tuple[str, str], merged: _Merged) -> LiveState | None:

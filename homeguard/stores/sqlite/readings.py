@@ -9,22 +9,25 @@ import apsw
 from homeguard.errors import InvalidInput
 from homeguard.model import Reading, Window
 from homeguard.stores.sqlite.columns import Cell, micros, moment
-from homeguard.stores.sqlite.database import Database, put_rows
+from homeguard.stores.sqlite.database import Database
 
 #: (home, device, metric)
 _Key: TypeAlias = tuple[str, str, str]
-#: (series, at, event id, value, is simulated, unit)
-_Row: TypeAlias = tuple[int, int, str, float, int, str | None]
 
 _MINUTE: Final = 60_000_000
 _HOUR: Final = 60 * _MINUTE
-_PUT: Final = "INSERT INTO readings (series, at, event_id, value, is_simulated, unit)"
-_ONCE: Final = "ON CONFLICT (series, at, event_id) DO NOTHING"
-_PUT_ONE: Final = _PUT + " VALUES (?, ?, ?, ?, ?, ?) " + _ONCE + " RETURNING series, at, value"
-_ADD_MINUTE: Final = "INSERT INTO minutes (series, slot, count, total, low, high)"
-_ADD_HOUR: Final = "INSERT INTO hours (series, slot, count, total, low, high)"
-_MERGE: Final = (
-    "ON CONFLICT (series, slot) DO UPDATE SET count = count + excluded.count, total = total + excluded.total,"
+_PUT: Final = (
+    "INSERT INTO readings (series, at, event_id, value, is_simulated, unit) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (series, at, event_id) DO NOTHING RETURNING series, at, value"
+)
+_ADD_MINUTE: Final = (
+    "INSERT INTO minutes (series, slot, count, total, low, high) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (series, slot) DO UPDATE SET count = count + excluded.count, total = total + excluded.total,"
+    " low = min(low, excluded.low), high = max(high, excluded.high)"
+)
+_ADD_HOUR: Final = (
+    "INSERT INTO hours (series, slot, count, total, low, high) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (series, slot) DO UPDATE SET count = count + excluded.count, total = total + excluded.total,"
     " low = min(low, excluded.low), high = max(high, excluded.high)"
 )
 _RAW: Final = (
@@ -57,7 +60,7 @@ class SqliteReadings:
 
         def append(c: apsw.Connection) -> tuple[int, dict[_Key, tuple[int, str]]]:
             found: dict[_Key, tuple[int, str]] = {}
-            rows: list[_Row] = []
+            rows = []
             for r in readings:
                 key = (r.home_id, r.device_id, r.metric)
                 series = known.get(key) or found.get(key)
@@ -65,9 +68,9 @@ class SqliteReadings:
                     series = found[key] = _series(c, key, r.unit)
                 unit = None if r.unit == series[1] else r.unit
                 rows.append((series[0], micros(r.at), r.event_id, float(r.value), int(r.is_simulated), unit))
-            new = _put_new(c, rows)
-            put_rows(c, _ADD_MINUTE, _rollup(new, _MINUTE), _MERGE)
-            put_rows(c, _ADD_HOUR, _rollup(new, _HOUR), _MERGE)
+            new: list[Any] = c.executemany(_PUT, rows).fetchall()
+            c.executemany(_ADD_MINUTE, _rollup(new, _MINUTE)).fetchall()
+            c.executemany(_ADD_HOUR, _rollup(new, _HOUR)).fetchall()
             return len(new), found
 
         count, found = await self._database.write(append)
@@ -111,20 +114,6 @@ class SqliteReadings:
     async def metrics(self, home_id: str) -> list[tuple[str, str, str]]:
         sql = "SELECT device_id, metric, unit FROM series WHERE home_id = ? ORDER BY device_id, metric, unit"
         return [(device_id, metric, unit) for device_id, metric, unit in await self._database.rows(sql, (home_id,))]
-
-
-def _put_new(c: apsw.Connection, rows: Sequence[_Row]) -> list[tuple[int, int, float]]:
-    """(series, at, value) of those that were not there: nearly always all, so that is tried first."""
-    before = c.total_changes()
-    c.execute("SAVEPOINT all_new")
-    put_rows(c, _PUT, rows, _ONCE)
-    if c.total_changes() - before == len(rows):
-        c.execute("RELEASE all_new")
-        return [(row[0], row[1], row[3]) for row in rows]
-    c.execute("ROLLBACK TO all_new")
-    c.execute("RELEASE all_new")
-    new: list[Any] = c.executemany(_PUT_ONE, rows).fetchall()
-    return new
 
 
 def _series(c: apsw.Connection, key: _Key, unit: str) -> tuple[int, str]:

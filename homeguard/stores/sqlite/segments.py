@@ -72,9 +72,13 @@ def encode(records: Sequence[NewRecord], appended_at: int) -> bytes:
     """
     parts: list[bytes] = []
     last = len(records) - 1
+    encoded: tuple[object, bytes] = (None, b"")
     for number, record in enumerate(records):
         topic, key = record.topic.encode(), record.key.encode()
-        headers = json_text(record.headers).encode() if record.headers else b""
+        # Records that came together share their headers.
+        if record.headers is not encoded[0]:
+            encoded = (record.headers, json_text(record.headers).encode() if record.headers else b"")
+        headers = encoded[1]
         if len(record.value) + len(headers) > RECORD_LIMIT or len(topic) > 0xFFFF or len(key) > 0xFFFF:
             raise PayloadTooLarge("a record of the log holds at most 8 MiB", field=f"records.{number}")
         flags = _LAST_OF_APPEND if number == last else 0

@@ -192,3 +192,14 @@ async def test_every_verdict_is_in_the_audit_denials_too(world: Any) -> None:
 
     assert [(r["decision"], r["rule"]) for r in rows] == [("allow", "comfort"), ("refuse", "role-guest")]
     assert await world.stores.audit.verify() == 2
+
+
+async def test_a_card_that_a_crash_cut_off_tells_what_the_journal_knows(world: Any) -> None:
+    card = (await world.tell(world.who(), "front_door_lock", "unlock")).confirmation
+    person = world.who("person")
+    command_id = (await world.commands.decide(person, card.id, approve=True)).outcome[0]["command_id"]
+    await world.stores.confirmations.settle("h", card.id, [])
+
+    told = await world.commands.confirmation(person, card.id)
+
+    assert [(o["command_id"], o["outcome"]) for o in told.outcome] == [(command_id, "confirmed")]

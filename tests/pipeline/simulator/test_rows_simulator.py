@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 from homeguard.clock import parse_time
@@ -47,11 +48,11 @@ async def test_a_free_room_takes_half_an_hour_from_top_to_top(world: Any) -> Non
     middle = 22.22
     rises = [
         after[0]
-        for before, after in zip(room, room[1:], strict=False)
+        for before, after in pairwise(room)
         if before[1] < middle <= after[1] and after[0] - room[0][0] > timedelta(minutes=30)
     ]
     # Readings carry noise, so one crossing may be seen more than once within a minute.
-    tops = [at for at, before in zip(rises[1:], rises, strict=False) if at - before > timedelta(minutes=5)]
-    gaps = [later - earlier for earlier, later in zip(tops, tops[1:], strict=False)]
+    tops = [at for before, at in pairwise(rises) if at - before > timedelta(minutes=5)]
+    gaps = [later - earlier for earlier, later in pairwise(tops)]
     assert gaps
     assert all(timedelta(minutes=28) < gap < timedelta(minutes=32) for gap in gaps)

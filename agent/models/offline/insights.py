@@ -1,0 +1,165 @@
+"""What the tools on energy, oddities, batteries and HomeGuard's own acts found, as sentences."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from agent.models.offline.acting import Order
+from agent.models.offline.home import Home
+from agent.models.offline.looking_back import local
+from agent.models.offline.parts import Call, Part, doing
+from agent.models.offline.times import Span
+from agent.models.offline.wording import listed, names_of, start, the, when
+from agent.models.protocol import ToolResult
+from homeguard.clock import parse_time
+from homeguard.model import Device
+
+_MY_DEEDS: Final = re.compile(
+    r"^(?:so |and |ok |okay )?what (?:did|have) you (?:just )?(?:do|done|change|changed|switch|lock)\b(?!.*\brecord)"
+    r"|^what was that(?: for)?$"
+    r"|^did you (?:just )?(?:do|change) (?:anything|something|that)\b|^what was your last action\b"
+)
+#: What belongs to one request: commands so close together.
+_TOGETHER_S: Final = 10
+_SOON_DAYS: Final = 60
+
+
+def energy_answer(output: Mapping[str, Any], period_days: int) -> str:
+    """What the energy tool found."""
+    total = next(
+        (output[k] for k in ("total_kwh", "energy_kwh", "kwh") if isinstance(output.get(k), int | float)), None
+    )
+    days = f"the last {period_days} days" if period_days > 1 else "the last day"
+    if total is None:
+        return f"I have no energy readings for {days}."
+    rows = [d for d in output.get("devices") or output.get("by_device") or () if isinstance(d, Mapping)]
+    ranked = sorted(rows, key=_kwh, reverse=True)
+    said = [f"You used {total:.1f} kWh in {days}."]
+    if len(ranked) == 1:
+        said = [f"You used {total:.1f} kWh in {days}, all measured by the {_name(ranked[0]).lower()}."]
+    elif ranked:
+        parts = [f"the {_name(r).lower()} ({_kwh(r):.1f} kWh)" for r in ranked[:3]]
+        said.append(f"Most went to {listed(parts)}.")
+    tip = next((r.get("title") for r in output.get("recommendations") or () if isinstance(r, Mapping)), "")
+    return " ".join([*said, f"A tip: {str(tip).rstrip('.')}."] if tip else said)
+
+
+def _kwh(row: Mapping[str, Any]) -> float:
+    return float(row.get("energy_kwh") or row.get("kwh") or 0)
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return str(row.get("device") or row.get("name") or row.get("device_id") or "unnamed device")
+
+
+def findings_answer(
+    output: Mapping[str, Any], stretch: Span | None, zone: str, now: datetime, alerts_only: bool = False
+) -> str:
+    """What the anomaly tool found in that stretch (the last day for `None`), the gravest first."""
+    said = stretch.said if stretch is not None else "in the last 24 hours"
+    rows: list[tuple[datetime | None, Mapping[str, Any]]] = []
+    for key in ("alerts",) if alerts_only else ("alerts", "anomalies"):
+        for row in output.get(key) or ():
+            if not isinstance(row, Mapping):
+                continue
+            try:
+                at = local(parse_time(row.get("at")), zone)
+            except ValueError:
+                at = None
+            if stretch is None or at is None or stretch.start <= at <= stretch.end:
+                rows.append((at, row))
+    if not rows:
+        return f"No, there were no alerts {said}." if alerts_only else f"No, I noticed nothing unusual {said}."
+    grave = {"critical": 0, "high": 1, "medium": 2, "low": 3}
+    rows.sort(key=lambda r: grave.get(str(r[1].get("severity")), 4))
+    lines = []
+    for at, row in rows[:3]:
+        what = str(row.get("explanation") or row.get("title") or row.get("kind") or "something unusual").rstrip(".")
+        lines.append(f"{what}{f' {when(at, now)}' if at is not None else ''}")
+    more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+    noun = "alert" if alerts_only else "unusual thing"
+    return f"Yes, {len(rows)} {noun}{'s' if len(rows) != 1 else ''} {said}: {'; '.join(lines)}{more}."
+
+
+def predictions_answer(output: Mapping[str, Any]) -> str:
+    """When batteries run out, the soonest first."""
+    rows = [p for p in output.get("batteries") or output.get("predictions") or () if isinstance(p, Mapping)]
+    dated = sorted((r for r in rows if isinstance(r.get("days_left"), int | float)), key=lambda r: r["days_left"])
+    open_ended = [r for r in rows if not isinstance(r.get("days_left"), int | float)]
+    if dated:
+        said = [f"the {_name(r).lower()}'s about {_long(float(r['days_left']))}" for r in dated[:3]]
+        said[0] = said[0].replace("'s about", "'s battery should last about", 1)
+        more = f" {len(dated) - 3} more last longer." if len(dated) > 3 else ""
+        text = f"{start(listed(said))}.{more}"
+        soon = float(dated[0]["days_left"]) <= _SOON_DAYS
+        return text if soon else f"No battery needs attention soon. {text}"
+    levels = [
+        f"{_name(r).lower()} {float(r['level_pct']):.0f}%"
+        for r in open_ended
+        if isinstance(r.get("level_pct"), int | float)
+    ]
+    if not rows:
+        return "No device in this home reports a battery."
+    return f"No battery needs attention soon ({listed(levels, 4)})." if levels else "No battery needs attention soon."
+
+
+def _long(days: float) -> str:
+    if days < 1.5:
+        return "a day"
+    if days < 60:
+        return f"{days:.0f} days"
+    return f"{days / 30.4:.0f} months" if days < 550 else f"{days / 365:.0f} years"
+
+
+def deeds_part(words: Sequence[str], spoken: str, home: Home, now: datetime) -> Part | None:
+    """ "What did you just do?" from the journal's results; `None` for another question."""
+    if not _MY_DEEDS.search(" ".join(w for w in words if w not in ("?", "."))):
+        return None
+    calls = tuple(
+        Call("get_recent_events", {"event_type": kind, "hours": 24, "limit": 50})
+        for kind in ("command_result", "mode_changed")
+    )
+    return Part(text=spoken, calls=calls, tell=lambda results: _deeds(results, home, now))
+
+
+def _deeds(results: Sequence[ToolResult], home: Home, now: datetime) -> str:
+    rows: list[tuple[datetime, Mapping[str, Any], Mapping[str, Any]]] = []
+    for event in (e for r in results if r.status == "ok" for e in r.output.get("events") or ()):
+        payload = event.get("payload") if isinstance(event, Mapping) else None
+        if not isinstance(payload, Mapping) or "agent" not in (payload.get("caller"), payload.get("by")):
+            continue
+        try:
+            rows.append((local(parse_time(event.get("at")), home.time_zone), event, payload))
+        except ValueError:
+            continue
+    if not rows:
+        return "Nothing: I have changed nothing in this home in the last 24 hours."
+    rows.sort(key=lambda r: r[0], reverse=True)
+    newest = rows[0][0]
+    names = {d.id: d for d in home.devices}
+    worked: dict[str, list[Device]] = {}
+    failed: list[str] = []
+    for at, event, payload in rows:
+        if (newest - at).total_seconds() > _TOGETHER_S or ((worked or failed) and at.date() != newest.date()):
+            break
+        device = names.get(str(event.get("device_id")))
+        if event.get("event_type") == "mode_changed":
+            worked.setdefault(f"switch the house to {payload.get('mode')} mode", [])
+        elif device is not None:
+            order = Order(
+                str(payload.get("command") or ""), dict(payload.get("parameters") or payload.get("set") or {})
+            )
+            if payload.get("outcome") == "confirmed":
+                worked.setdefault(doing(order.command, order.parameters, home, "\0"), []).append(device)
+            else:
+                outcome = str(payload.get("outcome") or "unknown")
+                failed.append(f"{doing(order.command, order.parameters, home, the(device))} ({outcome})")
+    done = [deed.replace("\0", names_of(devices)) for deed, devices in worked.items()]
+    said = f"My last act was {when(newest, now)}: {listed(done)}." if done else ""
+    tried = (
+        f"{start(f'I tried this {when(newest, now)}') if not done else 'I also tried'}: {listed(failed)}."
+        if failed
+        else ""
+    )
+    return f"{said} {tried}".strip()
