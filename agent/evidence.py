@@ -50,6 +50,19 @@ def say_outcomes(commands: Sequence[Mapping[str, Any]]) -> str:
     return " ".join(say_outcome(c) for c in commands) or "Nothing was changed."
 
 
+def sentences(text: str) -> tuple[list[str], str]:
+    """The whole sentences of a text that is still being written, and the beginning of the next."""
+    parts = _SENTENCE.findall(text)
+    if parts and not parts[-1].rstrip(" ").endswith((".", "!", "?", "\n")):
+        return parts[:-1], parts[-1]
+    return parts, ""
+
+
+def may_be_shown(sentence: str, commands: Sequence[Mapping[str, Any]]) -> bool:
+    """A sentence that claims no change, or one that the outcomes so far bear out."""
+    return not claims_done(sentence) or _borne_out(sentence, commands)
+
+
 def checked(text: str, commands: Sequence[Mapping[str, Any]]) -> tuple[str, list[str]]:
     """The text with every claim that the outcomes do not bear out replaced, and the ids of what bears the rest out.
 
@@ -60,7 +73,7 @@ def checked(text: str, commands: Sequence[Mapping[str, Any]]) -> tuple[str, list
     kept: list[str] = []
     dropped = False
     for sentence in _SENTENCE.findall(text):
-        if claims_done(sentence) and not _borne_out(sentence, commands):
+        if not may_be_shown(sentence, commands):
             dropped = True
             continue
         kept.append(sentence)

@@ -84,11 +84,12 @@ async def open_data_plane(
     tasks: asyncio.TaskGroup,
     *,
     doors_move_in: Collection[str] = (),
+    first_home: str = "",
 ) -> AsyncIterator[DataPlane]:
     """Everything flowing; at the end new work stops first, then what was taken is processed."""
     intake = Intake(log=stores.log, devices=stores.devices, clock=clock, clocks=clocks)
     reports = Reports(feed=stores.feed, live=stores.live)
-    link = await _link(settings, stores, intake)
+    link = await _link(settings, stores, intake, first_home)
     simulator = None
     if settings.simulator:
         simulator = Simulator(
@@ -128,10 +129,14 @@ async def open_data_plane(
         acts=acts.registry(),
         clock=clock,
     )  # fmt: skip
-    await commands.settle_unfinished()
+    left = await commands.unfinished()
     fast = SeriesBank() if settings.enable_anomaly_detection else None
     slow = SeriesBank()
     homes = [home.id for home in await stores.users.homes()]
+
+    async def is_recorded(home_id: str, event_id: str) -> bool:
+        return await stores.events.get(home_id, event_id) is not None
+
     for bank in (fast, slow):
         if bank is not None:
             await bank.warm(stores.readings, homes, clock.now())
@@ -141,6 +146,14 @@ async def open_data_plane(
     watcher = tasks.create_task(reports.run(ready), name="device reports")
     await ready.wait()
     loops = [tasks.create_task(p.run(stop_loops), name=f"group {n}") for n, p in processors.items()]
+    if left:
+        # what the devices reported before the crash says what became of these
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                await processors[REFLEX].caught_up()
+        await commands.settle(left)
+    for home_id in homes:
+        await commands.record_missing(home_id, is_recorded)
     sources = []
     if link is not None:
         sources.append(tasks.create_task(link.run(stop_sources), name="mqtt"))
@@ -213,11 +226,11 @@ def _processors(
     }
 
 
-async def _link(settings: Settings, stores: Stores, intake: Intake) -> MqttLink | None:
+async def _link(settings: Settings, stores: Stores, intake: Intake, first_home: str) -> MqttLink | None:
     if not settings.mqtt_url:
         return None
     homes = await stores.users.homes()
-    wanted = settings.mqtt_home
+    wanted = settings.mqtt_home or first_home
     home = next((h for h in homes if wanted in (h.id, h.name) or not wanted), None)
     if home is None:
         raise StartRefused(

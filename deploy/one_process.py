@@ -70,7 +70,7 @@ class Running:
             f"  MCP       {url}/mcp  (desktop clients: homeguard mcp install --client NAME)",
         ]
         if self.settings.mqtt_url:
-            lines.append("  MQTT      connected as a client of your broker")
+            lines.append("  MQTT      a client of the broker at MQTT_URL")
         if self.demo is not None:
             lines += [f"  login     {p['email']} / {p['password']}" for p in self.demo.people()]
         return lines
@@ -128,7 +128,15 @@ async def _opened(
             await demo.make(stores, identity)
         doors_move_in = demo.doors_move_in if demo is not None else frozenset()
         plane = await stack.enter_async_context(
-            open_data_plane(settings, stores, clock, clocks, tasks, doors_move_in=doors_move_in)
+            open_data_plane(
+                settings,
+                stores,
+                clock,
+                clocks,
+                tasks,
+                doors_move_in=doors_move_in,
+                first_home=demo.homes[0].home.id if demo is not None else "",
+            )
         )
         if demo is not None and demo.is_new:
             await demo.tell(plane.intake)

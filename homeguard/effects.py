@@ -105,7 +105,7 @@ def _home_level(effect: Effect, unit_system: UnitSystem) -> str:
             arm = f" ({str(effect.set['arm_state']).replace('_', ' ')})" if "arm_state" in effect.set else ""
             return f"Switch the home to {p.get('mode')} mode{arm}"
         case "create_automation":
-            does = "; ".join(describe(e, unit_system) for e in effect.contains) or "nothing"
+            does = "; ".join(describe(e, unit_system) for e in effect.contains) or "Send a message"
             return f"Create the automation '{_short(p.get('name'))}', which would: {does}"
         case "delete_automation":
             return f"Delete the automation '{_short(p.get('name') or p.get('id'))}'"

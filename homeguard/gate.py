@@ -22,6 +22,8 @@ from homeguard.policy import (
 
 #: Types that cannot hide something else behind a switch.
 _PLAIN = frozenset(("switch", "plug", "light", "appliance", "group", "scene", "fan", "button"))
+#: A switch that says that it sits on one of these opens it.
+_OPENINGS = frozenset(("garage", "gate", "door"))
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -62,7 +64,8 @@ def _evidence(effect: Effect, device: Device) -> Rule | None:
     model = device.hardware.model if device.hardware is not None else ""
     text = " ".join(_WORD.findall(" ".join((device.name, *device.aliases, model)).casefold()))
     is_lamp = device.type == "light" and "brightness" in device.capabilities
-    if _names(text, OPENER_WORDS if is_lamp else ENTRY_WORDS):
+    opens = device.config.get("placement") in _OPENINGS
+    if opens or _names(text, OPENER_WORDS if is_lamp else ENTRY_WORDS):
         return EVIDENCE_ENTRY
     if effect.set.get("on") is True and device.type in ("switch", "plug", "appliance") and _names(text, HEATING_WORDS):
         return EVIDENCE_HEAT

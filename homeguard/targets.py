@@ -1,11 +1,26 @@
 """What a phrase refers to in a home: exact words of names, areas, floors and kinds -> devices. Pure, no I/O."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from homeguard.kinds import KINDS, Test, Words, name_words, plain_words, singular
 from homeguard.model import Device
+from homeguard.target_words import (
+    ALL,
+    ARTICLES,
+    EVERYTHING,
+    FLOORS,
+    HERE,
+    HOUSE,
+    ROOMS,
+    VAGUE,
+    cut,
+    exceptions,
+    joined_parts,
+    not_upstairs,
+    slips,
+)
 from homeguard.vocabulary import DEVICE_TYPES
 
 #: Types that a typo, or a singular word that fits several, must never reach by guessing.
@@ -13,34 +28,6 @@ GUARDED_TYPES: Final = frozenset(
     ("lock", "garage_door", "gate", "alarm_panel", "siren", "camera", "doorbell", "smoke", "co", "gas", "heat",
      "water_leak", "glass_break", "motion", "contact", "valve")
 )  # fmt: skip
-_ARTICLES: Final = frozenset(
-    ("the", "a", "an", "my", "our", "your", "their", "his", "her", "of", "in", "inside", "at", "on", "by", "to", "for",
-     "from", "with", "that", "those", "these", "this", "some", "ones", "within", "near", "is", "are", "please",
-     "single",
-     "into", "onto", "within", "also", "too", "both", "down",
-     "el", "la", "los", "las", "de", "del", "le", "les", "du", "des", "dans", "sur", "un", "une", "der", "die", "das",
-     "il")
-)  # fmt: skip
-_ALL: Final = frozenset(("all", "every", "each", "everything", "whole", "entire", "any", "anything", "both"))
-_EVERYTHING: Final = frozenset(("everything", "device", "thing", "anything"))
-_HOUSE: Final = frozenset(("house", "home", "apartment", "flat", "everywhere", "building", "property"))
-_HERE: Final = (("in", "here"), ("this", "room"), ("this", "space"), ("this", "area"), ("the", "room"), ("here",))
-_ROOMS: Final = (
-    ("in", "all", "the", "room"), ("in", "all", "room"), ("all", "the", "room"), ("all", "my", "room"),
-    ("every", "room"), ("each", "room"), ("every", "area"), ("all", "room"), ("all", "the", "area"),
-)  # fmt: skip
-_SPLIT_AWAY: Final = (
-    ("apart", "from"), ("other", "than"), ("but", "not"), ("but", "for"), ("except", "for"), ("aside", "from"),
-    ("exception", "of"), ("except",), ("excluding",), ("besides",), ("but",), ("without",), ("not",),
-)  # fmt: skip
-#: Kinds that a typo is never read as.
-_VAGUE: Final = frozenset(("song", "show", "track", "movie", "sound", "audio", "music", "people", "person"))
-_FLOORS: Final[Mapping[str, frozenset[str]]] = {
-    "upstairs": frozenset(("upstairs", "2nd", "3rd", "1st", "upper", "top", "loft", "attic", "2", "3")),
-    "downstairs": frozenset(("downstairs", "ground", "main", "basement", "lower", "0", "cellar")),
-}
-
-
 _LONGEST_KIND: Final = max(len(k) for k in KINDS)
 
 
@@ -99,7 +86,7 @@ def resolve(
     """
     words = plain_words(phrase) if isinstance(phrase, str) else list(phrase)
     scene = _Home(devices, areas, floors, near_area, able, implied, fuzzy)
-    keep, without = _exceptions(words)
+    keep, without = exceptions(words)
     if without is None:
         return scene.union(keep)
     found = scene.union([*keep, *(("all",) if "all" not in keep else ())])
@@ -136,18 +123,6 @@ def kind_at(words: Sequence[str], at: int) -> Words:
     return ()
 
 
-def _exceptions(words: list[str]) -> tuple[list[str], list[str] | None]:
-    for marker in _SPLIT_AWAY:
-        size = len(marker)
-        if tuple(words[:size]) == marker and "," in words[size:-1]:
-            comma = words.index(",", size)
-            return words[comma + 1 :], words[size:comma]
-        for at in range(1, len(words) - size):
-            if tuple(words[at : at + size]) == marker:
-                return words[:at], words[at + size :]
-    return words, None
-
-
 class _Home:
     """The devices of one call, with what is known about their names."""
 
@@ -170,7 +145,7 @@ class _Home:
 
     def union(self, words: list[str], exclude: bool = False) -> Targets:
         """The phrase as one name, or as several joined by "and"."""
-        parts = _parts(words)
+        parts = joined_parts(words)
         whole = self.one([w for w in words if w not in (",", "and", "or", "nor", "plus")], exclude)
         if len(parts) < 2 or (whole.by_name and whole.devices and len(whole.devices) == 1):
             return whole
@@ -215,26 +190,26 @@ class _Home:
 
     def _one(self, words: list[str], exclude: bool) -> Targets:
         singulars = [singular(w) for w in words]
-        rooms, singulars, words = _cut(_ROOMS, singulars, words)
-        here, singulars, words = _cut(_HERE, singulars, words)
-        everything = any(w in _ALL for w in singulars) or rooms
+        rooms, singulars, words = cut(ROOMS, singulars, words)
+        here, singulars, words = cut(HERE, singulars, words)
+        everything = any(w in ALL for w in singulars) or rooms
         content = [
             (s, w)
             for s, w in zip(singulars, words, strict=True)
-            if s not in _ARTICLES and w not in _ARTICLES and s not in _ALL
+            if s not in ARTICLES and w not in ARTICLES and s not in ALL
         ]
         names = self._spans([s for s, _ in content])
         house = rooms
         kept: list[tuple[str, str]] = []
         for at, (s, w) in enumerate(content):
-            if s in _HOUSE and at not in names:
+            if s in HOUSE and at not in names:
                 house = True
             else:
                 kept.append((s, w))
         said = tuple(w for _, w in kept)
-        wants_all = any(s in _EVERYTHING for s in singulars)
+        wants_all = any(s in EVERYTHING for s in singulars)
         things = "device" in singulars
-        kept = [(s, w) for s, w in kept if s not in _EVERYTHING]
+        kept = [(s, w) for s, w in kept if s not in EVERYTHING]
         bag = [s for s, _ in kept]
         plural = everything or wants_all or any(s != w and s not in ("1",) for s, w in kept)
         if here and not self.near:
@@ -323,7 +298,7 @@ class _Home:
                     in_area = in_area or form == own
         floor_words = set(name_words(device.floor))
         for at, word in enumerate(bag):
-            if word in _FLOORS and not explained[at] and floor_words & (_FLOORS[word] - _lowest(word, self.floors)):
+            if word in FLOORS and not explained[at] and floor_words & (FLOORS[word] - not_upstairs(word, self.floors)):
                 explained[at] = in_area = True
             if word == "floor" and at and explained[at - 1] and bag[at - 1] in floor_words:
                 explained[at] = True
@@ -425,55 +400,13 @@ class _Home:
     def _mend(self, words: list[str]) -> list[str]:
         """The words with small typos of known words put right: one slip, two in words of eight letters and more."""
         known = {w for d in self.devices for n in (d.name, *d.aliases, d.area, d.floor) if n for w in name_words(n)}
-        known |= {w for kind in KINDS for w in kind if w not in _VAGUE} | {t for t in DEVICE_TYPES if "_" not in t}
+        known |= {w for kind in KINDS for w in kind if w not in VAGUE} | {t for t in DEVICE_TYPES if "_" not in t}
         mended = []
         for word in words:
             base = singular(word)
-            if len(base) < 4 or base in known or base in _ARTICLES or base in _ALL or base.isdigit():
+            if len(base) < 4 or base in known or base in ARTICLES or base in ALL or base.isdigit():
                 mended.append(word)
                 continue
             near = {k for k in known if len(k) >= 4 and slips(base, k, 2 if len(base) >= 8 else 1)}
             mended.append((near.pop() + ("s" if word != base else "")) if len(near) == 1 else word)
         return mended
-
-
-def _lowest(word: str, floors: Mapping[Words, str]) -> frozenset[str]:
-    """With a first floor and no ground floor, the first is where one walks in: not upstairs."""
-    ground = any(w in form for form in floors for w in ("ground", "0", "downstairs", "main"))
-    return frozenset() if word != "upstairs" or ground else frozenset(("1st",))
-
-
-def _cut(patterns: Iterable[Words], singulars: list[str], words: list[str]) -> tuple[bool, list[str], list[str]]:
-    for pattern in patterns:
-        size = len(pattern)
-        for at in range(len(singulars) - size + 1):
-            if tuple(singulars[at : at + size]) == pattern:
-                return True, singulars[:at] + singulars[at + size :], words[:at] + words[at + size :]
-    return False, singulars, words
-
-
-def _parts(words: Sequence[str]) -> list[list[str]]:
-    parts: list[list[str]] = [[]]
-    for word in words:
-        if word in ("and", "or", "nor", "plus", ","):
-            parts.append([])
-        else:
-            parts[-1].append(word)
-    return [p for p in parts if any(w not in _ARTICLES for w in p)]
-
-
-def slips(a: str, b: str, allowed: int) -> bool:
-    """Whether two words are at most so many slips (insert, delete, replace, swap) apart."""
-    if abs(len(a) - len(b)) > allowed or a[0] != b[0]:
-        return False
-    before: list[int] = []
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        new = [i]
-        for j, y in enumerate(b, 1):
-            cost = min(row[j] + 1, new[j - 1] + 1, row[j - 1] + (x != y))
-            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
-                cost = min(cost, before[j - 2] + 1)
-            new.append(cost)
-        before, row = row, new
-    return row[-1] <= allowed

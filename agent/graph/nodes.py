@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
-from agent.evidence import checked
+from agent.evidence import checked, may_be_shown, sentences
 from agent.graph.state import State, acting, said_from_json, said_to_json
 from agent.models.protocol import Model, Prompt, Said, Step, Token, ToolCall, ToolResult
 from agent.toolbox import Called, Toolbox, commands_in
@@ -35,7 +35,7 @@ class Context:
 
 
 async def think(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """One step of the first model that answers; its tokens are streamed as they come."""
+    """One step of the first model that answers. Its words are shown sentence by sentence, once they may be."""
     context, write = runtime.context, runtime.stream_writer
     prompt = Prompt(
         system=context.system,
@@ -49,15 +49,24 @@ async def think(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     )
     failure: ModelUnavailable | None = None
     for model in context.models:
+        written = ""
         try:
             async for part in model.stream(prompt):
                 if isinstance(part, Token):
-                    write({"name": "token", "text": part.text})
+                    whole, written = sentences(written + part.text)
+                    _show(whole, state, write)
                 else:
+                    _show([written] if written else [], state, write)
                     return _step(state, part, model.name)
         except ModelUnavailable as error:
             failure = error
     raise failure or ModelUnavailable("no model answered")
+
+
+def _show(whole: Sequence[str], state: State, write: Callable[[Any], None]) -> None:
+    for sentence in whole:
+        if may_be_shown(sentence, state.get("commands", [])):
+            write({"name": "token", "text": sentence})
 
 
 def _step(state: State, step: Step, model: str) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Execution:
         await self._feed.publish(
             [Live(home_id=command.home_id, kind="command", data={"type": "command", **show_result(result)})]
         )
-        await self._record(command, outcome, reason)
+        await self.record(command, outcome, reason)
         return result
 
     async def _hand_over(self, device: Device, command: Command) -> tuple[Outcome, str]:
@@ -75,11 +75,12 @@ class Execution:
                 return "confirmed", ""
         return "sent", f"{device.name} has not confirmed it yet"
 
-    async def _record(self, command: Command, outcome: Outcome, reason: str) -> None:
+    async def record(self, command: Command, outcome: Outcome, reason: str) -> None:
+        """Append the outcome to the log. Safe to repeat: a command has one such event."""
         now = self._clock.now()
         event = Event(
             home_id=command.home_id,
-            event_id=derived_id("command_result", command.home_id, command.id),
+            event_id=result_event_id(command),
             event_type="command_result",
             at=now,
             received_at=now,
@@ -98,6 +99,10 @@ class Execution:
             await self._intake.submit([event])
         except HomeGuardError:
             log.warning("the outcome of command %s is in the journal, not in the log", command.id)
+
+
+def result_event_id(command: Command) -> str:
+    return derived_id("command_result", command.home_id, command.id)
 
 
 def result_of(effect: Effect, verdict: Verdict, command_id: str, outcome: str, reason: str) -> CommandResult:

@@ -1,7 +1,7 @@
 """Every change in the world goes through here: resolve, gate, ask or journal, drive, wait for the device's word."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,19 +11,21 @@ from homeguard.effects import describe, fingerprint, question, resolve
 from homeguard.errors import Conflict, DeviceNotFound, HomeGuardError, InvalidInput, NotAllowed, NotFound
 from homeguard.ids import derived_id, new_id
 from homeguard.model import Command, Confirmation, Device, Effect, Home, Json, Outcome, Principal
-from homeguard.policy import AGENT_T3_WINDOW, COMMAND_TTL, CONFIRMATION_TTL, SENSITIVE_TTL
+from homeguard.policy import AGENT_T3_BUDGET, AGENT_T3_WINDOW, COMMAND_TTL, CONFIRMATION_TTL, SENSITIVE_TTL
 from homeguard.ports.devices import DeviceStore
 from homeguard.ports.journal import Audit, Confirmations, Journal
 from homeguard.ports.live_state import Live, LiveFeed, LiveStateStore
 from homeguard.ports.users import UserStore
 from homeguard.statement import names_effect
-from pipeline.command.execution import Execution, result_of
+from pipeline.command.execution import Execution, result_event_id, result_of
 from pipeline.command.show import show_confirmation, show_result
 from pipeline.command.waiting import matches
 from pipeline.command.words import Act, CommandResult, DeviceRequest
 
 #: Requests in one call; the agent's own budget is smaller.
 MAX_REQUESTS = 200
+#: How old an outcome may be that is still recorded after a crash.
+_LOOK_BACK = timedelta(days=1)
 
 
 class CommandService:
@@ -148,6 +150,7 @@ class CommandService:
             raise Conflict(f"this was {card.state} already", code="CONFIRMATION_CLOSED", state=card.state)
         now = self._clock.now()
         commands, devices = await self._stored_commands(card, now) if approve else ([], {})
+        await self._check_budget(card, commands)
         self._under_way.add(card.id)
         try:
             decided = await self._confirmations.decide(
@@ -165,6 +168,19 @@ class CommandService:
             self._under_way.discard(card.id)
         await self._publish_confirmation(decided)
         return decided
+
+    async def _check_budget(self, card: Confirmation, commands: Sequence[Command]) -> None:
+        sensitive = sum(command.tier >= 3 for command in commands)
+        if card.caller != "agent" or not sensitive:
+            return
+        since = self._clock.now() - AGENT_T3_WINDOW
+        done = await self._journal.executed_since(card.home_id, 3, "agent", since)
+        if done + sensitive > AGENT_T3_BUDGET:
+            raise Conflict(
+                f"the assistant has had {done} sensitive actions done in ten minutes, {AGENT_T3_BUDGET} are the limit: "
+                "do this one yourself, or later",
+                code="BUDGET_USED",
+            )
 
     def is_under_way(self, confirmation_id: str) -> bool:
         """A person has answered it and it is being carried out: what came of it is told in a moment."""
@@ -193,9 +209,12 @@ class CommandService:
             await self._publish_confirmation(card)
         return expired
 
-    async def settle_unfinished(self) -> int:
-        """At start: what a crash left pending is told as it is now, and never carried out a second time."""
-        left = await self._journal.pending()
+    async def unfinished(self) -> list[Command]:
+        """At start, before anything new is done: what a crash left pending."""
+        return await self._journal.pending()
+
+    async def settle(self, left: Sequence[Command]) -> None:
+        """Tell them as it is now, never carrying one out a second time. The reports before the crash are known."""
         for command in left:
             state = await self._live.get(command.home_id, command.device_id)
             done = bool(command.set) and state is not None and matches(command.set, state.attributes)
@@ -205,7 +224,13 @@ class CommandService:
             outcome: Outcome = "confirmed" if done and changed else "failed"
             reason = "" if outcome == "confirmed" else "HomeGuard stopped before the device answered; say it again"
             await self._journal.finish(command.home_id, command.id, outcome, reason, self._clock.now())
-        return len(left)
+            await self._execution.record(command, outcome, reason)
+
+    async def record_missing(self, home_id: str, is_recorded: Callable[[str, str], Awaitable[bool]]) -> None:
+        """At start: the outcomes that a crash left in the journal only. `is_recorded(home_id, event_id)`."""
+        for command in await self._journal.commands(home_id, since=self._clock.now() - _LOOK_BACK, limit=50):
+            if command.outcome != "pending" and not await is_recorded(home_id, result_event_id(command)):
+                await self._execution.record(command, command.outcome, command.reason)
 
     # -- the steps -----------------------------------------------------------------------------------------------
 

@@ -187,7 +187,9 @@ class Simulator:
 
     def _later(self, simulated: _Simulated, at: float, what: str) -> None:
         key = (simulated.device.home_id, simulated.device.id)
-        at = min(at, self._clock.monotonic() + 3600.0)  # the hour, and with it the rate, is another by then
+        limit = self._clock.monotonic() + 3600.0
+        if at > limit:  # by then the hour, and with it the rate, is another: draw again (waiting has no memory)
+            at, what = limit, "again"
         heapq.heappush(self._due, _Due(at, next(self._orders), key, what, simulated.story))
 
     # --- what happens
@@ -245,6 +247,9 @@ class Simulator:
                     "confidence": round(rng.uniform(0.7, 0.98), 2),
                 }
                 return [self._event(simulated, "motion_detected", payload)]
+            case "again":
+                self._schedule(simulated, now)
+                return []
             case "visitor":
                 self._schedule(simulated, now)
                 if not is_free:

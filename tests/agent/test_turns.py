@@ -185,3 +185,15 @@ async def test_one_question_that_two_turns_wait_for_is_told_to_both(open_house: 
             house.home_id, since=house.running.stores and house.running.clocks.now("").replace(year=2020)
         )
         assert [c.command for c in commands] == ["unlock"]
+
+
+async def test_a_claim_is_not_even_streamed_before_it_is_true(open_house: Any, calls: Any) -> None:
+    script = {
+        "lie": [Step(text="Hello there. I have unlocked the front door. Anything else?")],
+        "act": [calls(LOCK_BACK), Step(text="I have locked the Back door lock.")],
+    }
+    async with open_house(script) as house:
+        lie, act = await house.say("lie"), await house.say("act")
+
+        assert "".join(t["text"] for t in lie.all("token")).split() == ["Hello", "there.", "Anything", "else?"]
+        assert "".join(t["text"] for t in act.all("token")).strip() == "I have locked the Back door lock."

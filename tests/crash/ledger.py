@@ -55,6 +55,11 @@ def faults(
         for answer in ledger.answers.values()
         if answer["outcome"] == "confirmed" and answer["command_id"] not in done
     ]
+    broken += [
+        f"failed and yet executed: {answer['command_id']}"
+        for answer in ledger.answers.values()
+        if answer["outcome"] == "failed" and answer["command_id"] in done
+    ]
     return broken
 
 

@@ -282,6 +282,7 @@ def test_the_judge_names_every_kind_of_broken_promise() -> None:
     assert faults(kept, ["a"], good[1:], ["c1"]) == ["no result of command c1 (o)"]
     assert faults(kept, ["a"], [*good, order("c3", "sent")], ["c1"]) == ["a command that nobody sent: c3"]
     assert faults(kept, ["a"], good, ["c1", "c1"]) == ["executed 2 times: c1"]
+    assert faults(kept, ["a"], good, ["c1", "c2"]) == ["failed and yet executed: c2"]
     assert faults(kept, ["a"], good, []) == ["confirmed and never executed: c1"]
     assert faults(kept, ["a"], [order("c1", "failed"), good[1]], ["c1"]) == [
         "o was answered confirmed and stands as failed"

@@ -1,6 +1,5 @@
 """A clause that wants something done: which devices, which command for each, or why not. Pure."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -9,6 +8,7 @@ from agent.models.offline.acting import Cannot, Order, able, order
 from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
 from agent.models.offline.parts import Part, control, question, refusal
+from agent.models.offline.players import likely, play
 from agent.models.offline.wording import listed, names_of, start, the, unlocked_name
 from agent.models.offline.words import those
 from homeguard.kinds import name_words
@@ -24,13 +24,9 @@ _CLEANING_WORDS: Final = those(
 )
 _HOUSE_WORDS: Final = those("system house home security away night stay mode")
 _NO_NAME: Final = those("the a in all of on my at to")
+_WATERING: Final = those("sprinkler irrigation watering valve hose")
 _BRIGHTNESS_WORDS: Final = those("brighter dimmer darker brighten dim darken bright dark light")
 _WARMTH_WORDS: Final = those("warmer cooler hotter colder cold hot warm heat cool")
-_GENERIC_MEDIA: Final = those(
-    "music song songs track tracks playing playback again movie show video on in the a some my it something this that "
-    "tune tv audio from of for"
-)
-
 _MEDIA = frozenset(("play", "pause", "next", "previous", "mute", "unmute", "play_media"))
 _ATTRIBUTE_TYPES = {
     "brightness": ("light",), "color": ("light",), "color_temperature": ("light",), "volume": ("media_player",),
@@ -93,7 +89,8 @@ def act(
 ) -> tuple[Part, Context]:
     """One clause with its action chosen."""
     if action == "play_media":
-        return _play(found, spoken, home, area, context)
+        part, players = play(found, spoken, home, area)
+        return part, replace(context, devices=players or context.devices)
     wanted = targets(action, found, home, area, device_id, context)
     after = replace(context, action=action, frame=found, asked=False, label="")
     problem = _problem(action, found, spoken, home, wanted, context)
@@ -200,10 +197,12 @@ def targets(action: str, found: Frame, home: Home, area: str, device_id: str, co
     watering = bool(set(found.words) & {"water", "watering"}) and action in ("turn_on", "turn_off", "stop", "start")
 
     def can(device: Device) -> bool:
-        return (not watering or device.type in types) and able(action, found, home, device)
+        if watering and device.type not in types and not _WATERING & set(name_words(device.name)):
+            return False
+        return able(action, found, home, device)
 
     def implied(device: Device) -> bool:
-        return (not types or device.type in types) and can(device)
+        return (not types or device.type in types or watering) and can(device)
 
     words = [
         w for at, w in enumerate(found.target)
@@ -243,11 +242,11 @@ def targets(action: str, found: Frame, home: Home, area: str, device_id: str, co
         )
         result = replace(result, devices=kept)
     if result.ambiguous and not any(d.type in GUARDED_TYPES for d in result.ambiguous):
-        picked = _likely(action, result.ambiguous, home, found)
+        picked = likely(action, result.ambiguous, home, found)
         if picked:
             return replace(result, ambiguous=(), devices=picked)
     if len(result.devices) > 1 and not result.plural and all(d.type == "media_player" for d in result.devices):
-        result = replace(result, devices=_likely(action, result.devices, home, found) or result.devices)
+        result = replace(result, devices=likely(action, result.devices, home, found) or result.devices)
     if (
         len(result.devices) > 1
         and not result.plural
@@ -322,87 +321,10 @@ def _unsaid(
         meant = climate if low <= found.value.number <= high else [d for d in pool if d.type not in _CLIMATE]
         pool = meant or pool
     if len(pool) > 1:
-        picked = _likely(action, pool, home, found)
+        picked = likely(action, pool, home, found)
         if picked:
             return Targets(devices=picked)
         if all(d.type in _CLIMATE for d in pool) or {"all", "everywhere"} & set(found.words):
             return Targets(devices=tuple(pool), plural=True)
         return Targets(ambiguous=tuple(pool))
     return Targets(devices=tuple(pool))
-
-
-def _likely(action: str, pool: Sequence[Device], home: Home, found: Frame) -> tuple[Device, ...]:
-    """The one that is meant when several fit and nothing can go wrong; `()` when a person must say.
-
-    Players: the one that plays (or is paused, to go on), a speaker for songs, a screen for films, the main room's, the
-    first. Lights of one name: the main bedroom's.
-    """
-    main = [d for d in pool if {"master", "main", "primary"} & set(name_words(d.area))]
-    if all(d.type == "light" for d in pool):
-        return (main[0],) if len(main) == 1 else ()
-    if not all(d.type == "media_player" for d in pool):
-        return ()
-    wanted = ("paused", "idle") if action == "play" else ("playing",)
-    for state in wanted:
-        named = [d for d in pool if home.state(d).get("playback") == state]
-        if len(named) == 1:
-            return (named[0],)
-        pool = named or pool
-    words = set(found.words)
-    screens = [
-        d
-        for d in pool
-        if d.config.get("placement") == "tv" or {"tv", "television", "projector"} & set(name_words(d.name))
-    ]
-    if words & {"movie", "film", "show", "episode", "tv", "video"}:
-        exact = [d for d in screens if "tv" in name_words(d.name)] if "tv" in words else []
-        pool = exact or screens or pool
-    else:
-        pool = [d for d in pool if d not in screens] or pool
-    rooms = [d for d in pool if {"living", "family", "lounge", "great"} & set(name_words(d.area))]
-    return ((rooms or list(pool))[0],)
-
-
-def titled(found: Frame, home: Home) -> bool:
-    """Whether "play ..." names something to play, not only a player, a place or "the music"."""
-    generic = _GENERIC_MEDIA
-    words = [w for at, w in enumerate(found.words) if at not in found.held and w in found.target and w not in generic]
-    if not words or "play" not in found.words:
-        return False
-    named = resolve(words, home.devices, areas=home.areas, floors=home.floors, fuzzy=False)
-    return not (named.devices or named.ambiguous)
-
-
-def _play(found: Frame, spoken: str, home: Home, area: str, context: Context) -> tuple[Part, Context]:
-    """ "Play <title> on the tv": the title is what is neither a player nor a place."""
-    text = " ".join(found.words)
-    match = re.search(r"\b(?:play|put on|start)\b(.*)$", text)
-    query = (match[1] if match else text).strip()
-    where = ""
-    split = re.match(r"^(.*?) (?:on|in) (?:the |my )?(.+)$", query)
-    if split:
-        named = resolve(
-            split[2],
-            home.devices,
-            areas=home.areas,
-            floors=home.floors,
-            implied=lambda d: d.type == "media_player",
-            able=lambda d: home.takes(d, "play_media"),
-        )
-        if named.devices:
-            query, where = split[1], split[2]
-    pool = tuple(d for d in home.devices if home.takes(d, "play_media"))
-    if where:
-        pool = tuple(d for d in named.devices if home.takes(d, "play_media"))
-    elif area:
-        pool = tuple(d for d in pool if d.area.lower() == area.lower()) or pool
-    query = re.sub(r"^(?:the|some|a|an) ", "", query)
-    if not pool:
-        return refusal(spoken, "There is no media player in this home that can play that."), context
-    if len(pool) > 1:
-        pool = _likely("play", pool, home, found) or pool
-    if len(pool) > 1:
-        return question(spoken, f"Where should I play it: {names_of(pool)}?"), context
-    return control(spoken, [(pool[0], Order("play_media", {"query": query or "music"}))], home), replace(
-        context, devices=pool
-    )

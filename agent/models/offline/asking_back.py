@@ -47,6 +47,8 @@ def past(found: Frame, spoken: str, home: Home, now: datetime, area: str, contex
     asked = found.words
     if {"at", "door"} <= set(asked) and set(asked) & _WHO and not back.event_types(asked):
         asked, words = (*asked, "visitor"), []
+    elif set(asked) & _WHO and not back.event_types(asked):
+        asked = _moved(asked, words, home, area)
     types = back.event_types(asked)
 
     def fits(device: Device) -> bool:
@@ -76,6 +78,16 @@ def past(found: Frame, spoken: str, home: Home, now: datetime, area: str, contex
         spoken, "get_recent_events", arguments,
         lambda o: back.events_answer(o, asked, about, stretch, now, home.time_zone, home),
     ), about.devices  # fmt: skip
+
+
+def _moved(asked: tuple[str, ...], words: list[str], home: Home, area: str) -> tuple[str, ...]:
+    """ "Was anyone in the kitchen?" asks for motion where something senses it; the words of the question with that."""
+    place = [w for w in words if w not in _WHO and w not in ("in", "the")]
+    if not place:
+        return asked
+    about = resolve(place, home.devices, areas=home.areas, floors=home.floors, near_area=area)
+    sensing = about.area and any("motion" in d.capabilities and d.area == about.area for d in home.devices)
+    return (*asked, "motion") if sensing and not about.by_name else asked
 
 
 def history(found: Frame, spoken: str, home: Home, now: datetime, area: str, context: Context) -> Found:

@@ -82,9 +82,11 @@ def _item(group: Sequence[Row], names: Mapping[str, Device], now: datetime) -> s
     for _, event in group:
         counts[did(event)] = counts.get(did(event), 0) + 1
     counts = {what: n for what, n in counts.items() if n}
-    if len(counts) > 1 and set(counts.values()) == {1}:
+    if len(counts) > 1 and len(set(counts.values())) == 1:
         deeds = listed([what.removeprefix("was ") for what in counts])
-        return f"{subject(newest, names)} was {deeds}, most recently {when(at, now)}"
+        count = next(iter(counts.values()))
+        often = f" {times(count)}" if count > 1 else ""
+        return f"{subject(newest, names)} was {deeds}{often}, most recently {when(at, now)}"
     parts = [
         f"{what.removeprefix('was ') if index else what} {times(n)}" for index, (what, n) in enumerate(counts.items())
     ]

@@ -42,7 +42,7 @@ def energy_answer(output: Mapping[str, Any], period_days: int) -> str:
         parts = [f"the {_name(r).lower()} ({_kwh(r):.1f} kWh)" for r in ranked[:3]]
         said.append(f"Most went to {listed(parts)}.")
     tip = next((r.get("title") for r in output.get("recommendations") or () if isinstance(r, Mapping)), "")
-    return " ".join([*said, f"A tip: {str(tip).rstrip('.')}."] if tip else said)
+    return " ".join([*said, f"A tip: {str(tip)[:1].lower()}{str(tip)[1:].rstrip('.')}."] if tip else said)
 
 
 def _kwh(row: Mapping[str, Any]) -> float:
@@ -156,7 +156,7 @@ def _deeds(results: Sequence[ToolResult], home: Home, now: datetime) -> str:
                 outcome = str(payload.get("outcome") or "unknown")
                 failed.append(f"{doing(order.command, order.parameters, home, the(device))} ({outcome})")
     done = [deed.replace("\0", names_of(devices)) for deed, devices in worked.items()]
-    said = f"My last act was {when(newest, now)}: {listed(done)}." if done else ""
+    said = f"My last act was {when(newest, now)}: {'; '.join(done)}." if done else ""
     tried = (
         f"{start(f'I tried this {when(newest, now)}') if not done else 'I also tried'}: {listed(failed)}."
         if failed

@@ -125,7 +125,7 @@ def events_answer(
     if not rows:
         verb = _verb(types, words)
         if types and types[0] in _NONE and not (types[0] == "doorbell_pressed" and len(types) > 1):
-            return f"No, {_NONE[types[0]]} {stretch.said}{about}."
+            return f"No, {_NONE[types[0]]} {stretch.said}{about.replace(' for ', ' by ', 1)}."
         if types[:1] == ("doorbell_pressed",) and len(types) > 1:
             return f"No, nobody was seen at the door {stretch.said}."
         if verb and len(found.devices) == 1:
@@ -142,7 +142,8 @@ def events_answer(
         return f"{start(subject(rows[0][1], names))} {did(rows[0][1])} {when(rows[0][0], now)}."
     said = digest(rows, names, now)
     if words[:1] and words[0] in _YES_NO:
-        return f"Yes: {said[:1].lower() + said[1:]}{tail}"
+        came = types[:1] == ("geofence_arriving",) and not any("geofence" in str(e["event_type"]) for _, e in rows)
+        return f"{'Perhaps' if came else 'Yes'}: {said[:1].lower() + said[1:]}{tail}"
     return f"{said}{tail}"
 
 

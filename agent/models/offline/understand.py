@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from agent.models.offline import reading, rules
-from agent.models.offline.act import Context, act, titled
+from agent.models.offline.act import Context, act
 from agent.models.offline.ask import ask
 from agent.models.offline.classifier import Classifier
 from agent.models.offline.clauses import clauses
@@ -16,6 +16,7 @@ from agent.models.offline.features import masked
 from agent.models.offline.frames import Frame, frame
 from agent.models.offline.home import Home
 from agent.models.offline.parts import Part, question
+from agent.models.offline.players import titled
 from agent.models.offline.scenes import mode_part
 from agent.models.offline.talk import talk, urgent
 from agent.models.offline.wording import names_of

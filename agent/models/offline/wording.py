@@ -33,7 +33,8 @@ def the(device: Device) -> str:
         return f"the {_lower(device.name)} sensor"
     if any((w,) in KINDS or w in ("plug", "remote", "panel", "detector", "machine", "maker") for w in words):
         return f"the {_lower(device.name)}"
-    return device.name if device.type in ("presence", "vacuum", "scene", "mower") else f"the {_lower(device.name)}"
+    person = device.type == "presence" and device.config.get("placement") == "person"
+    return device.name if person or device.type in ("vacuum", "scene", "mower") else f"the {_lower(device.name)}"
 
 
 def unlocked_name(device: Device) -> str:

@@ -167,8 +167,9 @@ async def test_after_a_crash_nothing_is_carried_out_a_second_time(world: Any) ->
     command = await world.stores.journal.command("h", result.command_id)
     assert await world.stores.journal.begin(replace(command, id="left", outcome="pending", finished_at=None))
 
-    assert await world.commands.settle_unfinished() == 1
+    await world.commands.settle(await world.commands.unfinished())
 
+    assert await world.commands.unfinished() == []
     assert (await world.stores.journal.command("h", "left")).outcome == "failed"
     assert [c.id for c in world.silent.taken] == [result.command_id]
 
@@ -203,3 +204,17 @@ async def test_a_card_that_a_crash_cut_off_tells_what_the_journal_knows(world: A
     told = await world.commands.confirmation(person, card.id)
 
     assert [(o["command_id"], o["outcome"]) for o in told.outcome] == [(command_id, "confirmed")]
+
+
+async def test_the_agents_budget_holds_at_the_press_too(world: Any) -> None:
+    person, cards = world.who("person"), []
+    for thread in "abcd":
+        asker = world.who(turn=Turn(id=thread, thread_id=thread, words="unlock the front door"))
+        cards.append((await world.tell(asker, "front_door_lock", "unlock")).confirmation)
+
+    for card in cards[:3]:
+        await world.commands.decide(person, card.id, approve=True)
+    with pytest.raises(Conflict, match="limit"):
+        await world.commands.decide(person, cards[3].id, approve=True)
+
+    assert len({card.id for card in cards}) == 4
