@@ -54,7 +54,8 @@ class HomeClocks:
 
 def iso(at: datetime) -> str:
     """ISO 8601, UTC, milliseconds, `Z`: the only form that HomeGuard writes."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    in_utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return in_utc.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def parse_time(value: object) -> datetime:

@@ -70,6 +70,7 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    sys.setswitchinterval(0.0005)
 
 
 async def _serve(settings: Settings, idle_exit_s: float | None) -> int:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final, Literal
 
 #: Readings that a series is judged against: 24 hours at one each five minutes.
@@ -83,9 +84,14 @@ def is_judged(metric: str) -> bool:
 
 def sigma_floor(metric: str, mean: float) -> float:
     """The smallest spread that a series of this metric is judged with, in its own unit."""
-    stem = metric[:-2] if metric[-2:] in ("_a", "_b", "_c") and metric.count("_") > 1 else metric
-    named = next((floor for suffix, floor in _FLOORS.items() if stem.endswith(suffix)), None)
+    named = _named_floor(metric)
     return named if named is not None else max(0.02 * abs(mean), 1e-3)
+
+
+@lru_cache(maxsize=1024)
+def _named_floor(metric: str) -> float | None:
+    stem = metric[:-2] if metric[-2:] in ("_a", "_b", "_c") and metric.count("_") > 1 else metric
+    return next((floor for suffix, floor in _FLOORS.items() if stem.endswith(suffix)), None)
 
 
 def judge(series: Series, value: float, at: datetime, floor: float) -> tuple[Score | None, Series]:

@@ -153,10 +153,14 @@ class RaiseAlerts:
         view = await self._view(event.home_id, views)
         if view is None:
             return None
-        device = await self._device(view, event.device_id)
-        if event_type == "door_open" and device is not None and _is_window(device):
-            event_type = "window_open"
+        # Most events are no alarm: the device is asked for only where it counts.
+        is_door = event_type == "door_open"
         kind = alarm_of(event_type, view.home.arm_state, view.home.mode)
+        if kind is None and not is_door:
+            return None
+        device = await self._device(view, event.device_id)
+        if is_door and device is not None and _is_window(device):
+            kind = alarm_of("window_open", view.home.arm_state, view.home.mode)
         if kind is None:
             return None
         strength = event.payload.get("intensity")

@@ -75,6 +75,7 @@ def test_it_goes_on_where_the_terminal_was_until_new_is_said(up: Up) -> None:
             ids = [t["id"] for t in client.get("/api/v1/ai/chat/threads", limit=100)["items"]]
             return {i: len(client.get("/api/v1/ai/chat/history", thread_id=i)["items"]) for i in ids}
 
+        client.delete("/api/v1/ai/chat/history")
         up.say("Turn on the porch light", "--new", "--as", SARAH)
         [first] = threads()
         up.say("Is the garage closed?", "--as", SARAH)

@@ -73,9 +73,10 @@ class Context:
             )
         return base
 
-    def again(self, devices: Sequence[Device], home: Home, text: str) -> Part:
-        """The last action for fewer devices."""
-        orders = [(d, o) for d in devices if isinstance(o := order(self.action, self.frame, home, d), Order)]
+    def again(self, devices: Sequence[Device], home: Home, text: str, found: Frame | None = None) -> Part:
+        """The last action once more: for fewer devices, or with another frame."""
+        wanted = found or self.frame
+        orders = [(d, o) for d in devices if isinstance(o := order(self.action, wanted, home, d), Order)]
         return control(text, orders, home)
 
     def guess(self, found: Frame, home: Home) -> Callable[[Device], bool] | None:

@@ -1,6 +1,7 @@
 """A question: answered from the summary, or by a reading call. Never a command."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -102,7 +103,9 @@ def _plain(found: Frame, home: Home, area: str) -> Targets | None:
 
 
 def _state(label: str, found: Frame, spoken: str, home: Home, area: str, context: Context) -> Found:
-    predicate, noun = reading.predicate_of(found), reading.noun_of(found)
+    either = _either(found)
+    predicate, noun = reading.predicate_of(either or found), reading.noun_of(either or found)
+    found = either or found
     form = _form(label, found)
     checked = reading.check_of(predicate, noun)
     words = set(found.words)
@@ -183,7 +186,9 @@ def _state(label: str, found: Frame, spoken: str, home: Home, area: str, context
             where = f" in the {about.area.lower()}" if about.area else ""
             opening = "There" if form in ("which", "count") else "No, there"
             return Part(text=spoken, say=f"{opening} are no {said}{where or ' in this home'}."), ()
-        return refusal(spoken, f'No, I can\'t find "{said}" in this home.'), ()
+        if checked is not None and about.kind and form in ("yes_no", "all"):
+            return Part(text=spoken, say=f"I can't tell: I know of no {said} in this home."), ()
+        return refusal(spoken, f'I can\'t find "{said}" in this home.'), ()
     if checked is None and well and len(devices) == 1 and {"online", "ok", "okay", "working", "fine"} & words:
         offline = home.fact(devices[0], "online") is False
         answer = "No" if offline else "Yes"
@@ -194,12 +199,25 @@ def _state(label: str, found: Frame, spoken: str, home: Home, area: str, context
         if len(devices) > 6:
             return Part(text=spoken, say=f"{names_of(devices, 6)}: ask me about one of them."), devices
         return Part(text=spoken, say=reading.describe(devices, home)), devices
+    if either is not None:
+        return Part(text=spoken, say=reading.describe(devices, home)), devices
     if form == "yes_no" and about.ambiguous:
         about = Targets(devices=about.ambiguous, kind=about.kind)
     word = predicate or ("detected" if noun not in ("update_available",) else "available")
     if form == "yes_no" and len(devices) > 1 and (about.plural or noun or "there" in words):
         form = "any" if noun or words & {"any", "there"} else "all"
     return Part(text=spoken, say=reading.yes_no(form, word, about, checked[0], checked[1], home)), devices
+
+
+def _either(found: Frame) -> Frame | None:
+    """ "Is it open or closed?" as "is it open?"; `None` for another question."""
+    words = found.words
+    for at in range(1, len(words) - 1):
+        if words[at] == "or" and words[at - 1] in reading.PREDICATES and words[at + 1] in reading.PREDICATES:
+            rest = words[:at] + words[at + 2 :]
+            target = tuple(w for w in found.target if w not in ("or", words[at + 1]))
+            return replace(found, words=rest, target=target, held=frozenset(i for i in found.held if i < at))
+    return None
 
 
 def _form(label: str, found: Frame) -> str:
@@ -245,8 +263,9 @@ def _value(found: Frame, spoken: str, home: Home, area: str, context: Context) -
                 if said
                 else (Part(text=spoken, say=reading.overview(home)), ())
             )
-        what = found.attribute or "that"
-        where = f" in the {about.area.lower()}" if about.area else f' for "{said}"' if said else ""
+        what = "the temperature" if attributes[0] == "temperature_c" else found.attribute or "that"
+        outside = " outside" if "outside" in found.words else ""
+        where = outside or f" in the {about.area.lower()}" if about.area else f' for "{said}"' if said else ""
         return refusal(spoken, f"Nothing here measures {what}{where}."), ()
     having, attribute = measuring.best(devices, attributes, home)
     if having:

@@ -9,6 +9,7 @@ from agent.models.offline.act import Context
 from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
 from agent.models.offline.parts import Part, read, refusal
+from agent.models.offline.wording import start, state_words, the
 from agent.models.offline.words import those
 from homeguard.model import Device
 from homeguard.targets import Targets, resolve
@@ -27,7 +28,8 @@ _PAST_VERBS: Final = those(
     "were visitor visitors enter entered through me tell show list being happening or use used touch touched on off "
     "turned person people package delivery delivered shut seen i we broke break into using home house arrive arrived "
     "leave is are do you know notice see saw armed disarmed first latest report check if whether it them that one "
-    "anybody to with by packages alarm alarms alerts visit visited give summary of often"
+    "anybody to with by packages alarm alarms alerts visit visited give summary of often unlocks opens closes locks "
+    "new miss missed news summarize summarise recap catch up bring my updates week"
 )
 
 
@@ -74,9 +76,12 @@ def past(found: Frame, spoken: str, home: Home, now: datetime, area: str, contex
     if about.unmatched and not about.devices and not types:
         return refusal(spoken, f'I can\'t find "{" ".join(about.said)}" in this home.'), ()
     arguments, stretch = back.events_call(asked, about, now)
+    first = ""
+    if {"how", "long"} <= set(asked) and len(about.devices) == 1:
+        first = f"{start(the(about.devices[0]))} is {state_words(about.devices[0], home)} now. "
     return read(
         spoken, "get_recent_events", arguments,
-        lambda o: back.events_answer(o, asked, about, stretch, now, home.time_zone, home),
+        lambda o: first + back.events_answer(o, asked, about, stretch, now, home.time_zone, home),
     ), about.devices  # fmt: skip
 
 

@@ -1,10 +1,18 @@
 """A sentence as the clauses that each ask for one thing: "lock the door and turn off the lamp" are two."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from agent.models.offline.frames import Frame, frame
 from homeguard.model import Device
 
+#: What people say before what they want done: it is a request of its own (a mode of the house) or a greeting.
+_FAREWELL = re.compile(
+    r"^(?:(?:ok|okay|well) )?(?:good ?(?:night|morning|evening|bye)|bye|thanks|thank you|hello|hi)(?: \w+)?$"
+)
+_REMARK = re.compile(
+    r"^(?:the |my |our )?(?:i|we|they|he|she|kids|children|everyone|everybody|baby|dog|guests) (?:is|are|am|have|has)\b"
+)
 _HARD = frozenset((".", ";", "?", "!"))
 _SOFT = frozenset((",", "and", "then", "but", "also", "plus", "while"))
 
@@ -68,6 +76,8 @@ def _segments(words: Sequence[str]) -> list[tuple[list[str], list[str]]]:
 def _own(segment: Sequence[str], devices: Sequence[Device], places: Iterable[str]) -> bool:
     """Whether a segment asks for something by itself."""
     text = " ".join(segment)
+    if _REMARK.match(text):
+        return True
     if any(text.startswith(k) for k in ("leave ", "keep ", "not ", "dont ", "do not ", "just ", "instead", "if ")):
         return True
     return _acts(frame(segment, devices, places))
@@ -75,6 +85,8 @@ def _own(segment: Sequence[str], devices: Sequence[Device], places: Iterable[str
 
 def _stands(words: Sequence[str], devices: Sequence[Device], places: Iterable[str]) -> bool:
     """Whether the words before are a clause of their own: one that asks, or a remark ("I am cold")."""
+    if _FAREWELL.match(" ".join(words)):
+        return True
     found = frame(words, devices, places)
     return _acts(found) or bool({"am", "is", "are", "feel", "seems"} & set(found.words))
 

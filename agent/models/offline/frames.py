@@ -48,7 +48,8 @@ _INDIRECT: Final = re.compile(
     r"^(?:(?:please|hey|hi|hello|ok|okay|homeguard|so|just|,) )*"
     r"(?:(?:can|could|would|will) (?:you|i|we) (?:please )?|i (?:want|need|would like) (?:you )?to )?"
     r"(?:(?:please|just) )*"
-    r"(?:tell me|let me know|find out|do you know|do we know|check|see|verify|confirm|know|say|show me|i wonder|wonder|"
+    r"(?:look|look up|"
+    r"tell me|let me know|find out|do you know|do we know|check|see|verify|confirm|know|say|show me|i wonder|wonder|"
     r"are we sure|are you sure|any idea|remind me)"
     r"(?: (?:if|whether|that)|(?= (?:what|how|when|who|which|where)\b)|(?= the \w+ \w+ is\b)) "
 )

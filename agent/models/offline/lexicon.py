@@ -74,7 +74,7 @@ FILLERS: Final = frozenset(
      "asap",
      "por", "favor", "sil", "te", "plait", "vous", "svp", "bitte", "per", "favore", "grazie", "merci", "gracias",
      "al", "au", "marche",
-     "increasing", "decreasing", "raising", "lowering", "reducing",
+     "yeah", "yep", "gets", "getting", "increasing", "decreasing", "raising", "lowering", "reducing",
      "angle", "its", "their", "levels", "setting", "settings", "notch",
      "notches", "if", "possible", "possibly", "maybe", "moment", "minute", "second", "quick", "real", "really", "kind",
      "time")

@@ -21,7 +21,8 @@ _OVER_TIME: Final = those(
 )
 
 _KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "unlock": ("door_unlocked",), "unlocked": ("door_unlocked",), "unlocking": ("door_unlocked",),
+    "unlock": ("door_unlocked",), "unlocks": ("door_unlocked",),
+    "unlocked": ("door_unlocked",), "unlocking": ("door_unlocked",),
     "lock": ("door_locked",), "locked": ("door_locked",),
     "open": ("door_open", "window_open", "garage_open"), "opened": ("door_open", "window_open", "garage_open"),
     "close": ("door_closed", "window_closed", "garage_closed"),

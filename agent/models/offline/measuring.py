@@ -23,7 +23,8 @@ MEASURES: Final[Mapping[str, tuple[str, ...]]] = {
     "brightness": ("brightness_pct", "illuminance_lx"), "bright": ("brightness_pct", "illuminance_lx"),
     "dark": ("illuminance_lx",),
     "illuminance": ("illuminance_lx",), "lux": ("illuminance_lx",), "volume": ("volume_pct",), "loud": ("volume_pct",),
-    "position": ("position_pct",), "power": ("power_w",), "watts": ("power_w",), "energy": ("energy_kwh",),
+    "position": ("position_pct",), "degrees": ("temperature_c",),
+    "power": ("power_w",), "watts": ("power_w",), "energy": ("energy_kwh",),
     "voltage": ("voltage_v",),
     "current": ("current_a",), "pressure": ("pressure_hpa",), "co2": ("co2_ppm",), "dioxide": ("co2_ppm",),
     "pm2.5": ("pm25_ugm3",),
@@ -38,7 +39,8 @@ _IDLE: Final = FILLERS | those("so indoor indoors wise mean like need know check
 _ASKING: Final = those(
     "what how is are the tell me give show current currently reading measured indicated level levels percentage "
     "amount value it there now much does say read have left got inside indoors by set point like degrees do we at my "
-    "right room's that stand charge of from get many percent relative report reads says status state last"
+    "right room's that stand charge of from get many percent relative report reads says status state last "
+    "recorded know look up oclock"
 )
 
 

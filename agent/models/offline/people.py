@@ -12,12 +12,16 @@ from agent.models.offline.parts import Part, read
 from agent.models.offline.wording import listed, names_of, start, the, when
 from homeguard.clock import parse_time
 from homeguard.model import Device
+from homeguard.targets import resolve
 
 _ASKED: Final = re.compile(
     r"\b(?:anyone|anybody|someone|somebody|who|nobody|no one|everyone|everybody|people)\b(?: \w+){0,3}? "
     r"(?:home|house|inside|indoors|in)\b(?: now| right now| currently| at the moment)?$"
     r"|\bi (?:home )?alone\b|\b(?:house|home) (?:empty|occupied)\b"
     r"|\bis (?:anyone|anybody|someone|somebody) (?:here|there)$"
+)
+_SOMEBODY: Final = re.compile(
+    r"^(?:is|are) (?:the |my )?\w+(?: and \w+)? (?:at )?home$|^where (?:is|are) (?:the |my )?\w+$"
 )
 _PAST: Final = re.compile(
     r"\b(?:did|was|were|when|last|yesterday|ago|has|have|had|come|came|get|got|arrive|arrived|left|leave|unlocked|locked|"
@@ -32,7 +36,10 @@ _HOURS: Final = 24
 def presence_part(found: Frame, spoken: str, home: Home, now: datetime) -> tuple[Part, tuple[Device, ...]] | None:
     """The answer with its look at the last motion; `None` for another question, or when devices know who is home."""
     text = re.sub(r" (?:please|homeguard)$", "", " ".join(found.words))
-    if not _ASKED.search(text) or _PAST.search(text):
+    if not (_ASKED.search(text) or _SOMEBODY.search(text)) or _PAST.search(text):
+        return None
+    somebody = _SOMEBODY.search(text) is not None and _ASKED.search(text) is None
+    if somebody and _known(found, home):
         return None
     if any(isinstance(home.state(d).get("home"), bool) or "location" in home.state(d) for d in home.devices):
         return None
@@ -42,10 +49,18 @@ def presence_part(found: Frame, spoken: str, home: Home, now: datetime) -> tuple
         return Part(text=spoken, say="I can't tell: nothing in this home senses people or motion."), ()
 
     def tell(output: Mapping[str, Any]) -> str:
-        return _told(output.get("events") or (), seeing, who, home, now)
+        opening = "I can't tell where particular people are. " if somebody else ""
+        return opening + _told(output.get("events") or (), seeing, who, home, now)
 
     arguments = {"event_type": "motion_detected", "hours": _HOURS, "limit": 1}
     return read(spoken, "get_recent_events", arguments, tell), seeing
+
+
+def _known(found: Frame, home: Home) -> bool:
+    """Whether the words name something in the home rather than a person."""
+    words = [w for w in found.target if w not in ("home", "at")]
+    about = resolve(words, home.devices, areas=home.areas, floors=home.floors) if words else None
+    return about is None or bool(about.devices or about.ambiguous or about.suggestions or about.kind or about.area)
 
 
 def _told(events: Sequence[Any], seeing: Sequence[Device], who: bool, home: Home, now: datetime) -> str:

@@ -12,11 +12,19 @@ _PAST_WORDS: Final = those("was were did happened happen yesterday ago history")
 _LOOKING_BACK: Final = those("when recent events activity log today tonight since anything")
 
 
+_NEWS: Final = re.compile(
+    r"^(?:so )?what is new\b|\bdid i miss\b|\banything new\b|\bcatch me up\b|\b(?:summar(?:y|ize|ise)|recap)\b.*"
+    r"\b(?:week|day|today|yesterday|night|events)\b"
+)
+
+
 def question_kind(label: str, found: Frame) -> str:
     """One of the `ask_*` labels, or what the model said."""
     words = set(found.words)
     text = " ".join(found.words)
     measures = measuring.measured(found)
+    if _NEWS.search(text):
+        return "ask_past"
     if "mode" in words and words & {"we", "house", "home"}:
         return "ask_overview"
     if words & {"alert", "alerts", "warnings", "anomalies"} and not found.held:
@@ -32,7 +40,8 @@ def question_kind(label: str, found: Frame) -> str:
         or "last night" in text
         or "last week" in text
         or re.search(
-            r"\bha(?:s|ve|d) "
+            r"\b(?:some|any)(?:body|one) (?:unlocked|locked|opened|closed|rang|entered|came|left|touched|used)\b"
+            r"|\bha(?:s|ve|d) "
             r".*\b(?:been|opened|unlocked|locked|closed|triggered|come|left|rung|gone|entered)\b",
             text,
         )

@@ -217,7 +217,12 @@ def _trigger(words: Sequence[str], home: Home, area: str) -> tuple[Device | None
         return kind == "offline" or "battery" in device.capabilities
 
     pool = [d for d in home.devices if fits(d)]
-    if not [w for w in rest if w not in ("the", "my", "door", "doors", "window", "house", "home", "lock", "sensor")]:
+    if not [
+        w
+        for w in rest
+        if w
+        not in ("the", "my", "door", "doors", "window", "house", "home", "lock", "sensor", "detector", "alarm", "off")
+    ]:
         if not pool:
             return None, refusal(spoken, f"Nothing in this home tells me when {_ANYTHING[kind]} {_HAPPENS[kind]}.")
         return (pool[0] if len(pool) == 1 else None), kind

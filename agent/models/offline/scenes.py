@@ -24,6 +24,12 @@ _ARMING = {"away": ", and the alarm is armed", "vacation": ", and the alarm is a
            "sleep": ", and the alarm is armed for the night", "home": ", and the alarm is off"}  # fmt: skip
 
 
+_ALARM = re.compile(
+    r"\b(?:turn|switch|shut|put) (?:(on|off) )?(?:the |my )?"
+    r"(?:alarm|security|alarm system|security system)(?: (on|off))?$"
+)
+
+
 def mode_part(found: Frame, spoken: str, home: Home, label: str) -> Part | None:
     """The call for a mode of the house, `None` when the clause is not about one."""
     text = re.sub(r"^(?:hey |ok |please )+|\b(?: please| now)$", "", spoken)
@@ -41,6 +47,10 @@ def mode_part(found: Frame, spoken: str, home: Home, label: str) -> Part | None:
             return None
         match = house or named
         mode = HOME_MODES[match[1]] if match else ""
+    alarm = _ALARM.search(text)
+    if not mode and alarm and not any(d.type == "alarm_panel" for d in home.devices) and not found.held:
+        mode = "away" if "on" in (alarm[1], alarm[2]) else "home"
+        label = "arm"
     if not mode and label in ("arm", "disarm") and ("arm" in found.actions or "disarm" in found.actions):
         if any(home.takes(d, "arm") for d in home.devices):
             return None

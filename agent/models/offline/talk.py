@@ -26,8 +26,25 @@ _EMERGENCY: Final = re.compile(
     r"\b(?:police|ambulance|fire (?:department|brigade|fighters)|burglar|burglars|intruder|intruders|robber|robbed|"
     r"thief|breaking in|broke in|break in|911|112|999|emergency)\b"
 )
+_ACCESS: Final = re.compile(
+    r"\b(?:give|grant|add|create|make|remove|delete|change|reset|invite|revoke|what is|show|tell me)\b.*"
+    r"\b(?:access|users?|accounts?|pin|password|permissions?|access codes?|door codes?)$"
+)
+_SHORT: Final = {
+    "ok": "Okay.", "okay": "Okay.", "alright": "Okay.", "fine": "Okay.", "no": "Okay.", "nope": "Okay.",
+    "sorry": "No problem.", "excuse me": "Yes? What can I do for you?",
+}  # fmt: skip
 _RULES: Final = re.compile(r"\b(?:rule|rules|automation|automations|routine|routines)\b")
 _WEATHER: Final = re.compile(r"\b(?:weather|rain|forecast|snow|sunny|umbrella)\b")
+
+
+def own_matter(text: str) -> str:
+    """Why something is not done in chat at all, `""` for what may be."""
+    if _ACCESS.search(text):
+        return "People, access, codes and passwords are managed by the owner on HomeGuard's own page, never in chat."
+    if re.match(r"^(?:please |can you )?(?:undo|revert|take (?:it|that) back|put it back)\b", text):
+        return "I can't take a step back. Tell me how you want it to be, and I'll do that."
+    return ""
 
 
 def urgent(text: str) -> bool:
@@ -37,7 +54,11 @@ def urgent(text: str) -> bool:
 
 def talk(label: str, text: str, home: Home, now: datetime) -> Part:
     """The answer to small talk. `now` is local."""
-    said = re.sub(r" \?$", "", text)
+    said = re.sub(r"[ ?.!]+$", "", text).lower()
+    if said in _SHORT:
+        return Part(text=text, say=_SHORT[said])
+    if re.search(r"\b(?:stupid|useless|dumb|idiot|suck|terrible|hate you)\b", said):
+        return Part(text=text, say="I'm sorry that I was no help. Please say it in other words.")
     if urgent(said):
         return refusal(
             text,
@@ -48,7 +69,7 @@ def talk(label: str, text: str, home: Home, now: datetime) -> Part:
         return Part(text=text, say="Goodbye.")
     if _RULES.search(said) and label in ("other", "notes"):
         return refusal(text, "I can make rules and show them, but I can't change or delete them from here.")
-    if _WEATHER.search(said) and label in ("other", "notes"):
+    if _WEATHER.search(said) and label in ("other", "notes", "time"):
         return refusal(text, "I don't know the weather: I only see what this home's own devices measure.")
     if label in _CANNOT:
         return refusal(text, _CANNOT[label])

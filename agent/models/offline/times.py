@@ -130,7 +130,7 @@ def span(words: Sequence[str], now: datetime) -> Span | None:
         )
     if "today" in words:
         return Span(midnight, now, "today")
-    if "this week" in text:
+    if "this week" in text or "my week" in text or "the week" in text:
         return Span(midnight - timedelta(days=now.weekday()), now, "this week")
     if "this month" in text:
         return Span(midnight.replace(day=1), now, "this month")

@@ -15,12 +15,14 @@ from agent.models.offline.conditions import condition_part
 from agent.models.offline.features import masked
 from agent.models.offline.frames import Frame, frame
 from agent.models.offline.home import Home
-from agent.models.offline.parts import Part, question
+from agent.models.offline.parts import Part, question, refusal
 from agent.models.offline.players import titled
 from agent.models.offline.scenes import mode_part
-from agent.models.offline.talk import talk, urgent
+from agent.models.offline.talk import own_matter, talk, urgent
 from agent.models.offline.wording import names_of
 from agent.models.offline.words import those, tokens
+from homeguard.kinds import name_words
+from homeguard.model import Device
 from homeguard.targets import resolve
 
 _VERBS_AFTER_IF: Final = those(
@@ -29,6 +31,7 @@ _VERBS_AFTER_IF: Final = those(
 _SPARED_STATES: Final = those("leave keep on off as alone open locked closed")
 _KEPT_STATES: Final = those("leave keep on off alone as locked closed open unlocked anyone someone")
 
+_MORE: Final = those("a bit more little again even some please lot much and still")
 _TALK: Final = those("help greet thanks cancel time timer notes other yes")
 _ASK = frozenset(
     ("ask_state", "ask_which", "ask_count", "ask_value", "ask_past", "ask_history", "ask_energy", "ask_anomalies",
@@ -69,21 +72,33 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
     rule = rules.rule_part(words, said, scene.home, scene.now, scene.area)
     if rule is not None:
         return [rule], context
+    own = own_matter(" ".join(words))
+    if own:
+        return [refusal(said, own)], context
     if urgent(said):
         whole = frame(words, scene.home.devices, scene.home.places)
         if not whole.question and not whole.actions:
             return [talk("other", said, scene.home, scene.now)], context
     parts: list[Part] = []
+    spared: tuple[Device, ...] = ()
     negated = False
     if words[0] == "if" and not {",", "then"} & set(words):
         words = _comma(words)
     every = clauses(words, scene.home.devices, scene.home.places)
     for at, (joint, clause) in enumerate(every):
-        remark = at < len(every) - 1 and bool({"am", "is", "are", "feel", "seems"} & set(clause))
+        remark = (at < len(every) - 1 or any(p.calls for p in parts)) and bool(
+            {"am", "is", "are", "feel", "seems"} & set(clause)
+        )
         found = frame(clause, scene.home.devices, scene.home.places)
         spoken = " ".join(found.words)
+        if spared and _REST & set(found.words):
+            clause = _without(clause, spared)
+            found = frame(clause, scene.home.devices, scene.home.places)
+            spoken = " ".join(found.words)
         leave = found.words[:1] in (("leave",), ("keep",))
         excluded = _left_out(found, leave, scene, context, parts)
+        if excluded is None and found.negated and not found.actions and joint and joint != (".",) and _acting(parts):
+            excluded = question(spoken, f'I did nothing: which one does "{spoken}" leave out? Please name it.')
         if excluded is not None:
             parts[-1] = excluded
             continue
@@ -92,9 +107,11 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
         )
         if (found.negated or carried) and not found.question:
             negated = True
+            spared = _spared(found, scene)
             parts.append(_left_alone(found, spoken, scene, context))
             continue
         if leave:
+            spared = _spared(found, scene)
             parts.append(_left_alone(found, spoken, scene, context))
             continue
         negated = False
@@ -129,11 +146,39 @@ def _comma(words: list[str]) -> list[str]:
     return words
 
 
+_REST: Final = those("other others rest remaining")
+
+
+def _acting(parts: Sequence[Part]) -> bool:
+    return bool(parts) and any(c.name.startswith("control") for c in parts[-1].calls)
+
+
+def _spared(found: Frame, scene: Scene) -> tuple[Device, ...]:
+    """What a clause wants left as it is."""
+    home = scene.home
+    words = [w for w in found.target if w not in _KEPT_STATES and w not in ("touch", "for", "kids")]
+    named = resolve(words, home.devices, areas=home.areas, floors=home.floors, near_area=scene.area) if words else None
+    return named.devices if named is not None else ()
+
+
+def _without(clause: Sequence[str], spared: Sequence[Device]) -> list[str]:
+    """ "Turn off all the others" behind "leave the hall light on": the kind of it, without it."""
+    out = [w for w in clause if w not in _REST]
+    if {"others", "rest"} & set(clause) and "lights" not in clause:
+        out = [w for w in out if w not in ("of",)]
+        where = next((i for i, w in enumerate(out) if w in ("all", "the")), len(out) - 1)
+        out.insert(where + 1, f"{spared[0].type.replace('_', ' ')}s")
+    names: list[str] = []
+    for device in spared:
+        names += [*(["and"] if names else []), *name_words(device.name)]
+    return [*out, "except", *names]
+
+
 def _left_out(found: Frame, leave: bool, scene: Scene, context: Context, parts: Sequence[Part]) -> Part | None:
     """ "... but leave the hall light on": the earlier group without it."""
     if not (leave or (found.negated and not found.actions)) or not parts or not parts[-1].calls or not context.devices:
         return None
-    words = [w for w in found.target if w not in _SPARED_STATES]
+    words = [w for w in found.target if w not in _SPARED_STATES and w not in ("one", "ones", "just")]
     spared = resolve(words, context.devices, able=None)
     gone = {d.id for d in (*spared.devices, *spared.ambiguous)}
     rest = tuple(d for d in context.devices if d.id not in gone)
@@ -172,7 +217,7 @@ def _clause(found: Frame, spoken: str, joint: Sequence[str], scene: Scene, conte
         allowed = set(found.actions) | ({"play_media"} if "play" in found.actions and titled(found, home) else set())
         if "play_media" in allowed:
             allowed.discard("play")
-        if re.search(r"\b(?:timer|timers|alarm clock)\b", spoken):
+        if re.search(r"\b(?:timer|timers|alarm clock|alarm (?:for|at) \d)", spoken):
             return talk("timer", spoken, home, scene.now), context
         if re.search(r"\b(?:list|calendar)\b", spoken) and not found.held:
             return talk("notes", spoken, home, scene.now), context
@@ -233,6 +278,10 @@ def _no_verb(
             context.label, frame(again.words, home.devices, home.places), spoken, home, scene.now, scene.area, context
         )
         return part, replace(context, devices=devices or context.devices)
+    if context.action in ("raise", "lower") and context.devices and set(found.words) <= _MORE:
+        again = replace(context.frame, value=None, relative=False, words=(*context.frame.words, *found.words))
+        orders = context.again(context.devices, home, spoken, again)
+        return orders, context
     remark = _remark(found, spoken, home)
     if remark is not None:
         return remark, context

@@ -12,6 +12,7 @@ from homeguard.vocabulary import COLORS
 _COMPARED: Final = those("more less brighter dimmer warmer cooler higher lower louder quieter hotter colder")
 _AFTER_OPTION: Final = those("mode speed in on for setting position , please")
 _DAY_WORDS: Final = those("today yesterday this last oclock tonight in")
+_DAYS: Final = those("today yesterday tonight")
 _TIMES: Final = ("minutes", "hours", "seconds", "days")
 
 
@@ -34,7 +35,7 @@ def value(words: Sequence[str], held: Collection[int], used: set[int]) -> tuple[
             continue
         unit, size = _unit(words, at + 1)
         before = words[at - 1] if at else ""
-        if before in ("at", "around", "since") and after in _DAY_WORDS:
+        if before in ("at", "around", "since") and (after in _DAY_WORDS or (not unit and _DAYS & set(words))):
             continue
         if (before in ("floor", "room", "bedroom", "zone", "channel") and not unit) or unit in ("am", "pm"):
             continue

@@ -23,7 +23,7 @@ _SHY: Final = _set(
 )
 _NOUNS: Final = _set("vacuum switch lock dock photo picture record back return clean light film water charge heat cool")
 _BEFORE_VERB: Final = _set("to please and you then or dont not never mind , just no half partially fully go take skip")
-_BEFORE_GERUND: Final = _set("about mind without of to no from start stop avoid than")
+_BEFORE_GERUND: Final = _set("about mind without of to no from start stop avoid than needs need")
 _AFTER_ON: Final = _set(
     "please now in at for thanks , here everywhere throughout across on inside to tonight and so again upstairs "
     "downstairs too when if as except outside right immediately with only but until every"
@@ -44,7 +44,7 @@ _PHRASES: Final = (
     (r"\b(?:re)?play (?:the )?(?:last|previous)\b", "previous"), (r"\bplay (?:the )?next\b", "next"),
     (r"\bskip back(?:ward)?s?\b", "previous"), (r"\bgo back\b", "previous"),
     (r"\bto (?:fully |completely )?closed$", "close"), (r"\bto (?:fully |completely )?open$", "open"),
-    (r"\bto on$", "turn_on"),
+    (r"\bto on$", "turn_on"), (r"\bto locked$", "lock"),
     (r"\bstop watering\b", "turn_off"),
     (r"\b(?:take|get|snap) (?:a|me a|an) (?:picture|photo|snapshot|image)\b",
     "snapshot"),
@@ -66,6 +66,7 @@ _PHRASES: Final = (
     (r"\b(?:it is|the (?:\w+ ){1,3}is) (?:way |much |a bit |a little )?too (?:dark|cold|quiet)\b", "raise"),
     (r"\b(?:it is|the (?:\w+ ){1,3}is) (?:way |much |a bit |a little )?too (?:bright|hot|warm|loud)\b", "lower"),
 )  # fmt: skip
+_PHRASAL: Final = tuple((re.compile(pattern), action) for pattern, action in _PHRASES)
 #: These say what is meant whatever other verbs stand there.
 _STRONGER: Final = _set("open close dock previous next unlock")
 _PARTICIPLES: Final = {
@@ -142,8 +143,8 @@ def _verb(words: Sequence[str], at: int, lead: int, held: Collection[int], parti
 def _phrasal(words: Sequence[str], held: Collection[int], used: set[int], found: list[str]) -> list[str]:
     text = " ".join(words)
     starts = [len(" ".join(words[:at])) + (at > 0) for at in range(len(words))]
-    for pattern, action in _PHRASES:
-        match = re.search(pattern, text)
+    for pattern, action in _PHRASAL:
+        match = pattern.search(text)
         if match is None:
             continue
         if action in _STRONGER:

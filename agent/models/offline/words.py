@@ -26,7 +26,8 @@ _OPENED: Final = {
     "cant": "cannot", "pct": "percent", "temp": "temperature", "temps": "temperatures", "celcius": "celsius",
     "centigrade": "celsius", "aircon": "ac", "telly": "tv", "mins": "minutes", "min": "minutes", "hrs": "hours",
     "hr": "hour", "secs": "seconds", "lightning": "lighting", "everybody": "everyone", "grados": "degrees",
-    "degres": "degrees", "grad": "degrees", "l'eclairage": "lumiere", "nvm": "nevermind", "lite": "light",
+    "degres": "degrees", "grad": "degrees", "l'eclairage": "lumiere", "nvm": "nevermind",
+    "teh": "the", "exept": "except", "lite": "light",
     "lites": "lights",
 }  # fmt: skip
 _UNITS: Final = {
@@ -42,6 +43,13 @@ _TOKEN: Final = re.compile(
     r"\d{1,2}:\d\d|\d+(?:\.\d+)?(?:st|nd|rd|th)(?![a-z])|\d+/\d+|-?\d+(?:\.\d+)?(?![a-z0-9])|"
     r"[a-z0-9]+(?:\.[a-z0-9]+)*|[,;.?!:]"
 )
+#: "..., is it?", "..., right?": the sentence before is a question, whatever "not" stands in it.
+_CHECKED: Final = re.compile(
+    r" , (?:(?:is|are|was|were|did|do|does|has|have|had) (?:not )?(?:it|they|he|she|there|we|i|you|someone|anyone)"
+    r"|right|correct|yes|no) \?$"
+)
+_ASKED_FOR: Final = re.compile(r" ,? ?(?:would|will|could|can) you(?: please)?(?: do (?:it|that))?(?: \?)?$")
+_TAGS: Final = ((_CHECKED, ("?",)), (_ASKED_FOR, ()))
 #: Longer texts are cut: a request is a few sentences.
 MAX_CHARACTERS: Final = 2000
 
@@ -57,9 +65,23 @@ def tokens(text: str) -> list[str]:
     folded = " ".join(_open(chunk) for chunk in folded.split())
     folded = re.sub(r"(?<=[a-z])-(?=[a-z0-9])", " ", folded)
     folded = re.sub(r"\b(turn|switch|shut) of (?=the|my|all|it|every)", r"\1 off ", folded)
+    folded = re.sub(r"\bback (on|off)(?![a-z])", r"\1", folded)
     folded = re.sub(r"(\d)\s*(am|pm|a\.m\.|p\.m\.)(?![a-z])", lambda m: f"{m[1]} {m[2][0]}m", folded)
     folded = re.sub(r"(?<=\d)(f|c|k)(?![a-z0-9])", r" \1", folded)
-    return _numbers(["," if w == ":" else w for w in _TOKEN.findall(folded)])
+    return untagged(_numbers(["," if w == ":" else w for w in _TOKEN.findall(folded)]))
+
+
+def untagged(words: list[str]) -> list[str]:
+    """ "It is locked, isn't it?" as "it is locked?"; "lock it, would you?" and "..., please?" as what they ask for."""
+    text = " ".join(words)
+    for pattern, mark in _TAGS:
+        match = pattern.search(text)
+        if match is not None and match.start() > 0:
+            body = text[: match.start()]
+            if match.re is _CHECKED:
+                body = re.sub(r"\b(?:not|dont) ", "", body)
+            return [*body.split(), *mark]
+    return words
 
 
 def _open(chunk: str) -> str:

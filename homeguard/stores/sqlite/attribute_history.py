@@ -31,7 +31,8 @@ class Attribute:
         """Take one record; False when it is known, or older than what is remembered."""
         points = self.points
         point = (at, sequence, value)
-        if not points or (at, sequence) > points[-1][:2]:
+        last = points[-1] if points else None
+        if last is None or at > last[0] or (at == last[0] and sequence > last[1]):
             points.append(point)
         else:
             place = bisect_left(points, (at, sequence), key=lambda p: p[:2])
