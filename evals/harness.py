@@ -51,9 +51,20 @@ def cases() -> list[Case]:
         if story.expect:
             found.append(Case(id=name, group=name, kind="scenario", home=story.home, expect=story.expect))
     for file in _FILES:
-        document = yaml.safe_load((resources.files("evals") / "cases" / file).read_text(encoding="utf-8"))
-        found += [_probe(entry) for entry in document["probes"]]
+        found += read_probes((resources.files("evals") / "cases" / file).read_text(encoding="utf-8"))
     return found
+
+
+def read_probes(text: str) -> list[Case]:
+    """The probes of a YAML document: `probes: [{id, home, text, expect}]`.
+
+    Raises:
+        InvalidInput: it is not of that form.
+    """
+    try:
+        return [_probe(entry) for entry in yaml.safe_load(text)["probes"]]
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise InvalidInput(f"probes are a list of id, home, text and expect: {error}", field="probes") from error
 
 
 def _probe(entry: Mapping[str, Any]) -> Case:

@@ -189,7 +189,7 @@ async def set_home_mode(
 ) -> CommandAnswer:
     """Switch the home's mode, with what that means for the alarm; `duration_hours` 0 is until it is changed.
 
-    When nothing ends the mode after its duration, `reason` says so.
+    When nothing ends the mode after its duration, or acts on its settings, `reason` says so.
 
     Raises:
         InvalidInput: there is no such mode.
@@ -210,8 +210,13 @@ async def set_home_mode(
         before={"mode": home.mode, "arm_state": home.arm_state},
     )
     result = await context.commands.act(context.principal, effect)
-    if result.outcome == "confirmed" and duration_hours and "ends_at" not in result.data:
-        result = replace(result, reason="it stays so until someone changes it: nothing here ends a mode by itself yet")
+    left_out = []
+    if duration_hours and "ends_at" not in result.data:
+        left_out.append("it stays so until someone changes it: nothing here ends a mode by itself yet")
+    if settings:
+        left_out.append("the settings were not applied: nothing here acts on them yet")
+    if result.outcome == "confirmed" and left_out:
+        result = replace(result, reason="; ".join(left_out))
     return answer_of(result, context.base_url)
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from deploy.cli.main import data_dir_option
-from homeguard.errors import InvalidInput
+from homeguard.errors import InvalidInput, NotFound
 
 _MODES = ("rules", "scripted", "live")
 
@@ -18,6 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     listing = subparsers.add_parser("list", help="what can be run")
     run_ = subparsers.add_parser("run", help="replay scenarios and probes; good only if all of them pass")
     run_.add_argument("names", nargs="*", metavar="NAME", help="scenarios or probes (default: all)")
+    run_.add_argument("--probes", type=Path, metavar="FILE", help="run the probes of this YAML file instead")
     run_.add_argument("--mode", choices=_MODES, default="rules", help="which model answers (default: rules, offline)")
     run_.add_argument("--repeat", type=int, default=1, metavar="N")
     run_.add_argument("--json", type=Path, metavar="FILE", help="write the results as JSON")
@@ -59,7 +60,13 @@ async def _run(options: argparse.Namespace) -> int:
 
     if options.mode != "rules":
         raise InvalidInput(f"these evaluations run in the mode rules; there is no {options.mode} run of them yet")
-    wanted = harness.chosen(options.names)
+    if options.probes is not None:
+        try:
+            wanted = harness.read_probes(options.probes.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise NotFound(f"{options.probes}: {error.strerror}") from error
+    else:
+        wanted = harness.chosen(options.names)
 
     def show(result: harness.Result) -> None:
         if sys.stderr.isatty():

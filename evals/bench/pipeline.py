@@ -32,10 +32,10 @@ _COLUMNS = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=60_000, help="events of a flat-out run, in batches of 100")
-    parser.add_argument("--paced", type=int, default=30_000, help="events of a run at 10,000/s")
-    parser.add_argument("--singles", type=int, default=12_000, help="events of a run with one event a request")
-    parser.add_argument("--messages", type=int, default=30_000, help="MQTT messages of a run")
+    parser.add_argument("--events", type=int, default=40_000, help="events of a flat-out run, in batches of 100")
+    parser.add_argument("--paced", type=int, default=20_000, help="events of a run at 10,000/s")
+    parser.add_argument("--singles", type=int, default=6_000, help="events of a run with one event a request")
+    parser.add_argument("--messages", type=int, default=20_000, help="MQTT messages of a run")
     parser.add_argument("--pushes", type=int, default=1_500, help="events of a run at 500/s")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--only", default="", help="names of runs, comma-separated: flat paced singles mqtt push")

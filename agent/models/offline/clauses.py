@@ -10,6 +10,10 @@ from homeguard.model import Device
 _FAREWELL = re.compile(
     r"^(?:(?:ok|okay|well) )?(?:good ?(?:night|morning|evening|bye)|bye|thanks|thank you|hello|hi)(?: \w+)?$"
 )
+#: What is left out belongs to the clause before it.
+_EXCEPTION = re.compile(
+    r"^(?:with (?:the )?exception|except|excepting|excluding|apart from|aside from|other than|besides)\b"
+)
 _REMARK = re.compile(
     r"^(?:the |my |our )?(?:i|we|they|he|she|kids|children|everyone|everybody|baby|dog|guests) (?:is|are|am|have|has)\b"
 )
@@ -76,6 +80,8 @@ def _segments(words: Sequence[str]) -> list[tuple[list[str], list[str]]]:
 def _own(segment: Sequence[str], devices: Sequence[Device], places: Iterable[str]) -> bool:
     """Whether a segment asks for something by itself."""
     text = " ".join(segment)
+    if _EXCEPTION.match(text):
+        return False
     if _REMARK.match(text):
         return True
     if any(text.startswith(k) for k in ("leave ", "keep ", "not ", "dont ", "do not ", "just ", "instead", "if ")):

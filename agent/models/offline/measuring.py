@@ -10,6 +10,7 @@ from agent.models.offline.wording import start, state_words, the, value
 from agent.models.offline.words import those
 from homeguard.kinds import fold, singular
 from homeguard.model import Device
+from homeguard.target_words import slips
 from homeguard.targets import Targets, resolve
 
 #: Words -> attributes, the likeliest first.
@@ -69,7 +70,8 @@ def measured(wanted: Frame) -> tuple[str, ...]:
                 )
             ):
                 return MEASURES[word]
-    return ()
+    long = [w for at, w in enumerate(text) if at not in wanted.held and len(w) >= 8]
+    return next((MEASURES[k] for w in long for k in ("temperature", "humidity", "brightness") if slips(w, k, 2)), ())
 
 
 def where(wanted: Frame, home: Home, near_area: str, attributes: Sequence[str]) -> Targets:

@@ -238,3 +238,32 @@ def test_hours_are_read_as_people_say_them(words: str, hours: tuple[str, str]) -
     held = conditions_of([*tokens("when the garage opens"), *tokens(words)])
     assert held.conditions == {"time_range": {"start": hours[0], "end": hours[1]}}
     assert held.words == ("when", "the", "garage", "opens")
+
+
+@pytest.mark.parametrize(
+    ("words", "off"),
+    [
+        ("Can you turn off the lights, with the exception of the porch light?", ["hallway_light", "living_room_light"]),
+        ("Leave the porch light on and switch off the rest.", ["hallway_light", "living_room_light"]),
+        ("Turn off all the lights, not Bob's.", []),
+    ],
+)
+async def test_what_is_left_out_is_never_touched(words: str, off: list[str], talk: Any) -> None:
+    turn, _ = await talk("sarah", words)
+    assert sorted(c["device_id"] for c in turn.commands) == off
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["Today at 6, how warm was the house?", "Unlock the front door, right?", "The back door isn't locked, is it?"],
+)
+async def test_a_time_and_a_tag_at_the_end_ask_and_never_act(words: str, talk: Any) -> None:
+    turn, lived = await talk("john", words)
+    assert list(turn.commands) == []
+    assert not [name for name, _ in lived.calls if name.startswith("control")]
+
+
+async def test_a_goodnight_before_a_request_loses_no_part_of_it(talk: Any) -> None:
+    turn, lived = await talk("john", "Good night, lock everything")
+    assert {c["device_id"] for c in turn.commands} == {"front_door_lock", "back_door_lock"}
+    assert ("set_home_mode", {"mode": "sleep"}) in lived.calls
