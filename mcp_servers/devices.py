@@ -94,7 +94,7 @@ def specs(desk: Desk) -> list[ToolSpec]:
         duration_hours: Annotated[
             int, Field(description="How long, 0: until it is changed", json_schema_extra={"minimum": 0})
         ] = 0,
-        settings: Annotated[dict[str, Any], Field(description="Wishes for this mode; what nothing acts on is told in the answer")] = {},  # noqa: B006 - only read
+        settings: Annotated[dict[str, Any], Field(description="Wishes; the answer tells what was not applied")] = {},  # noqa: B006 - only read
         user_id: UserId = "",
     ) -> Any:
         """Switch the home between home, away, vacation, party and sleep, with what that means for the alarm. Going to a
