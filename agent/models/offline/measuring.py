@@ -70,8 +70,15 @@ def measured(wanted: Frame) -> tuple[str, ...]:
                 )
             ):
                 return MEASURES[word]
-    long = [w for at, w in enumerate(text) if at not in wanted.held and len(w) >= 8]
-    return next((MEASURES[k] for w in long for k in ("temperature", "humidity", "brightness") if slips(w, k, 2)), ())
+    mended = [m for at, w in enumerate(text) if at not in wanted.held and (m := _mended(w))]
+    return MEASURES[mended[0]] if mended else ()
+
+
+def _mended(word: str) -> str:
+    """The long measure that a misspelt word is meant as, `""` for none."""
+    if len(word) < 8 or word in MEASURES:
+        return ""
+    return next((k for k in ("temperature", "humidity", "brightness") if slips(word, k, 2)), "")
 
 
 def where(wanted: Frame, home: Home, near_area: str, attributes: Sequence[str]) -> Targets:
@@ -83,6 +90,7 @@ def where(wanted: Frame, home: Home, near_area: str, attributes: Sequence[str]) 
         or (
             w not in _ASKING
             and (w not in MEASURES or w in ("battery",))
+            and not _mended(w)
             and w not in ("average", "mean", "highest", "lowest", "maximum", "minimum", "peak")
         )
     ]

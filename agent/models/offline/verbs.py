@@ -33,7 +33,8 @@ _SKIPPED_BEFORE: Final = LEAD_INS | _set(", dont not do never no forget why how 
 _CONSUMED: Final = _set(
     "up down base dock station charger last previous take draw roll pull picture photo snapshot image upwards its "
     "crank "
-    "snap play replay return go send power watering bright dark dim very closed open locked next backward backwards back"
+    "snap play replay return go send power watering bright dark dim very closed open locked next "
+    "backward backwards back"
 )
 _HOLD: Final = re.compile(r"^(?:please )?hold (?:on|it)(?: a (?:moment|minute|second|sec))?(?: please)?$")
 _PHRASES: Final = (
