@@ -232,17 +232,8 @@ def _facts(home: Home) -> HomeFacts:
 
 
 async def _last_events(context: ToolContext, devices: Sequence[Device]) -> dict[str, LastEvent]:
-    """The newest event of each device: one look at the home's newest, then one each for those that were silent."""
-    found: dict[str, LastEvent] = {}
-    wanted = {d.id for d in devices}
-    if len(wanted) > 3:
-        for event in (await context.events.query(context.home_id, limit=300)).items:
-            if event.device_id in wanted and event.device_id not in found:
-                found[event.device_id] = LastEvent(event_type=event.event_type, at=iso(event.at))
-    for device_id in wanted - found.keys():
-        for event in (await context.events.query(context.home_id, device_id=device_id, limit=1)).items:
-            found[device_id] = LastEvent(event_type=event.event_type, at=iso(event.at))
-    return found
+    latest = await context.events.latest(context.home_id, [d.id for d in devices])
+    return {d: LastEvent(event_type=e.event_type, at=iso(e.at)) for d, e in latest.items()}
 
 
 def _order(device: Device) -> tuple[str, str]:

@@ -41,6 +41,10 @@ class EventStore(Protocol):
 
     async def get(self, home_id: str, event_id: str) -> Event | None: ...
 
+    async def latest(self, home_id: str, device_ids: Sequence[str]) -> dict[str, Event]:
+        """The newest event of each of these devices that ever had one, by device id (ties by event_id)."""
+        ...
+
     async def count(self, home_id: str) -> int: ...
 
 

@@ -191,3 +191,13 @@ async def test_events_anomalies_and_alerts_survive_a_reopen(opener):
         assert (await stores.events.query("h1")).items == (event(1),)
         assert await stores.anomalies.append([anomaly(1)]) == 0
         assert await stores.alerts.raise_([alert(1)]) == []
+
+
+async def test_the_latest_event_of_each_device_is_its_newest_and_no_one_elses(stores):
+    old, new = event(1, device_id="lamp"), event(2, device_id="lamp", at=AT + SECOND)
+    door, other = event(3, device_id="door"), event(4, device_id="lamp", at=AT + 9 * SECOND, home_id="h2")
+    await stores.events.append([new, old, door, other])
+
+    latest = await stores.events.latest("h1", ["lamp", "door", "silent"])
+
+    assert latest == {"lamp": new, "door": door}

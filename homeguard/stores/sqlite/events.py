@@ -29,6 +29,7 @@ _SPAN: Final = (
     "AND at >= :start AND at < :end AND (at < :below OR (at = :below AND event_id < :below_id))"
     " ORDER BY at DESC, event_id DESC LIMIT :limit"
 )
+_LATEST: Final = _SELECT + "WHERE home_id = ? AND device_id = ? ORDER BY at DESC, event_id DESC LIMIT 1"
 _BY_TIME: Final = _SELECT + "WHERE home_id = :home " + _SPAN
 _BY_TYPE: Final = _SELECT + "WHERE home_id = :home AND event_type = :type " + _SPAN
 _BY_DEVICE: Final = _SELECT + "WHERE home_id = :home AND device_id = :device " + _SPAN
@@ -94,6 +95,13 @@ class SqliteEvents:
     async def get(self, home_id: str, event_id: str) -> Event | None:
         row = await self._database.row(_SELECT + "WHERE home_id = ? AND event_id = ?", (home_id, event_id))
         return None if row is None else _event(row)
+
+    async def latest(self, home_id: str, device_ids: Sequence[str]) -> dict[str, Event]:
+        def find(c: apsw.Connection) -> dict[str, Any]:
+            rows = ((device_id, c.execute(_LATEST, (home_id, device_id)).fetchone()) for device_id in device_ids)
+            return {device_id: row for device_id, row in rows if row is not None}
+
+        return {device_id: _event(row) for device_id, row in (await self._database.read(find)).items()}
 
     async def count(self, home_id: str) -> int:
         (count,) = await self._database.row("SELECT count(*) FROM events WHERE home_id = ?", (home_id,))
