@@ -1,7 +1,7 @@
 """The steps of a turn: think, act over MCP, wait for a person, answer what the outcomes bear out."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -9,7 +9,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
 from agent.evidence import checked, may_be_shown, sentences
-from agent.graph.state import State, acting, said_from_json, said_to_json
+from agent.graph.state import State, acting, result_to_json, said_from_json, said_to_json
 from agent.models.protocol import Model, Prompt, Said, Step, Token, ToolCall, ToolResult
 from agent.toolbox import Called, Toolbox, commands_in
 from homeguard.errors import ModelUnavailable
@@ -117,7 +117,7 @@ async def act(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
                 write({"name": "outcome", "command": command})
     update: dict[str, Any] = {"commands": commands, "waiting": waiting, "asked": asked}
     if waiting:
-        return {**update, "results": [asdict(r) for r in results]}
+        return {**update, "results": [result_to_json(r) for r in results]}
     return {**update, "results": [], "messages": [said_to_json(Said(role="tool", results=tuple(results)))]}
 
 

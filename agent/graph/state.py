@@ -2,7 +2,6 @@
 
 import operator
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from typing_extensions import TypedDict
@@ -37,7 +36,27 @@ class State(TypedDict, total=False):
 
 
 def said_to_json(said: Said) -> dict[str, Any]:
-    return {key: value for key, value in asdict(said).items() if value or key == "role"}
+    """As JSON, without what is empty; outputs are shared, not copied."""
+    data: dict[str, Any] = {"role": said.role}
+    if said.text:
+        data["text"] = said.text
+    if said.calls:
+        data["calls"] = [{"id": c.id, "name": c.name, "arguments": dict(c.arguments)} for c in said.calls]
+    if said.results:
+        data["results"] = [result_to_json(r) for r in said.results]
+    if said.opaque is not None:
+        data["opaque"] = dict(said.opaque)
+    return data
+
+
+def result_to_json(result: ToolResult) -> dict[str, Any]:
+    return {
+        "call_id": result.call_id,
+        "name": result.name,
+        "status": result.status,
+        "output": dict(result.output),
+        "error": result.error,
+    }
 
 
 def said_from_json(data: Mapping[str, Any]) -> Said:
