@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 ROOMS := agent api chat_ui deploy evals homeguard mcp_servers memory pipeline scenarios tools
 
-.PHONY: run install install-dev test test-long check bench eval lock format clean
+.PHONY: run install install-dev test check bench eval lock format clean
 
 run: install
 	@exec $(BIN)/homeguard up $(ARGS)
@@ -28,7 +28,7 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@touch $@
 
 test: install-dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: install-dev
 	$(BIN)/ruff check .

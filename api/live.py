@@ -74,14 +74,20 @@ async def follow(caller: Caller, deps: ApiDeps) -> AsyncGenerator[Live | None, N
         ahead = _Ahead(items)
         reading = asyncio.create_task(ahead.read())
         yield None
+        now = asyncio.get_running_loop().time
+        checked_at = now()
         try:
             while True:
+                # by the clock, not by silence: a busy home must not keep a revoked caller
+                if now() - checked_at >= deps.recheck_s:
+                    if not await still_holds(caller, deps):
+                        raise NotSignedIn("the session is over: sign in again")
+                    checked_at = now()
                 if not ahead.items:
                     if ahead.has_ended:
                         return
                     ahead.arrived.clear()
-                    if not await _set_within(ahead.arrived, deps.recheck_s) and not await still_holds(caller, deps):
-                        raise NotSignedIn("the session is over: sign in again")
+                    await _set_within(ahead.arrived, deps.recheck_s)
                     continue
                 item = ahead.take()
                 if item.user_id in ("", me.user_id):

@@ -23,7 +23,8 @@ ROOMS: Final = (
 )  # fmt: skip
 SPLIT_AWAY: Final = (
     ("apart", "from"), ("other", "than"), ("but", "not"), ("but", "for"), ("except", "for"), ("aside", "from"),
-    ("exception", "of"), ("except",), ("excluding",), ("besides",), ("but",), ("without",), ("not",),
+    ("exception", "of"), ("save", "for"), ("save",), ("minus",), ("barring",), ("excepting",), ("except",),
+    ("excluding",), ("besides",), ("but",), ("without",), ("not",),
 )  # fmt: skip
 #: Kinds that a typo is never read as.
 VAGUE: Final = frozenset(("song", "show", "track", "movie", "sound", "audio", "music", "people", "person"))

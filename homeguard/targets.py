@@ -147,7 +147,8 @@ class _Home:
         """The phrase as one name, or as several joined by "and"."""
         parts = joined_parts(words)
         whole = self.one([w for w in words if w not in (",", "and", "or", "nor", "plus")], exclude)
-        if len(parts) < 2 or (whole.by_name and whole.devices and len(whole.devices) == 1):
+        one_name = whole.by_name and len(whole.devices) == 1 and not (ALL - {"both"}) & set(words)
+        if len(parts) < 2 or one_name:
             return whole
         head = self._head(parts[-1])
         found: list[Targets] = []

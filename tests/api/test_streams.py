@@ -1,5 +1,6 @@
 """The live stream: who may open it, what it carries, when it ends."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -144,6 +145,21 @@ async def test_a_revoked_client_token_ends_its_stream(open_one: Any) -> None:
             await _open(socket)
             await world.identity.revoke_token(row.id)
             assert await socket.said() == {"type": "websocket.close", "code": 4401, "reason": ""}
+
+
+async def test_a_revoked_caller_is_cut_off_in_a_busy_home_too(open_one: Any) -> None:
+    async with open_one(recheck_s=0.05) as world:
+        row, token = await world.identity.create_client_token(await world.identity.as_user("ann@home.test"), "Desk")
+        async with world.socket(STREAM, authorization=f"Bearer {token}") as socket:
+            await _open(socket)
+            await world.identity.revoke_token(row.id)
+            async with asyncio.timeout(10):
+                while True:
+                    await world.stores.feed.publish([_happened(n=1)])
+                    said = await socket.said()
+                    if said["type"] == "websocket.close":
+                        break
+            assert said["code"] == 4401
 
 
 async def test_who_falls_behind_gets_one_gap_and_goes_on(world: Any, ann: str) -> None:

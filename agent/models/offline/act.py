@@ -36,6 +36,8 @@ _ATTRIBUTE_TYPES = {
     "swing": ("air_conditioner", "fan"),
     "source": ("media_player",),
 }  # fmt: skip
+#: What makes a home safer may be done on one clear slip of the keyboard; everything else guarded is asked about.
+_SAFER = frozenset(("lock", "close"))
 _CLIMATE = ("thermostat", "air_conditioner", "heater")
 _EVERY_DAY = (
     "light",
@@ -93,6 +95,8 @@ def act(
         part, players = play(found, spoken, home, area)
         return part, replace(context, devices=players or context.devices)
     wanted = targets(action, found, home, area, device_id, context)
+    if action in _SAFER and len(wanted.suggestions) == 1 and not wanted.devices:
+        wanted = replace(wanted, devices=wanted.suggestions, suggestions=(), unmatched=(), by_name=True)
     after = replace(context, action=action, frame=found, asked=False, label="")
     problem = _problem(action, found, spoken, home, wanted, context)
     if problem is not None:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from agent.models.offline.frames import Frame, frame
+from agent.models.offline.sparing import stays
+from agent.models.offline.stories import story
 from homeguard.model import Device
 
 #: What people say before what they want done: it is a request of its own (a mode of the house) or a greeting.
@@ -12,7 +14,8 @@ _FAREWELL = re.compile(
 )
 #: What is left out belongs to the clause before it.
 _EXCEPTION = re.compile(
-    r"^(?:with (?:the )?exception|except|excepting|excluding|apart from|aside from|other than|besides)\b"
+    r"^(?:with (?:the )?exception|except|excepting|excluding|apart from|aside from|other than|besides|save(?: for)? "
+    r"(?:the|my|our)|minus|barring|all (?:of them )?(?:but|except|save))\b"
 )
 _REMARK = re.compile(
     r"^(?:the |my |our )?(?:i|we|they|he|she|kids|children|everyone|everybody|baby|dog|guests) (?:is|are|am|have|has)\b"
@@ -84,7 +87,9 @@ def _own(segment: Sequence[str], devices: Sequence[Device], places: Iterable[str
         return False
     if _REMARK.match(text):
         return True
-    if any(text.startswith(k) for k in ("leave ", "keep ", "not ", "dont ", "do not ", "just ", "instead", "if ")):
+    if stays(segment) or any(
+        text.startswith(k) for k in ("leave ", "keep ", "not ", "dont ", "do not ", "just ", "instead", "if ")
+    ):
         return True
     return _acts(frame(segment, devices, places))
 
@@ -94,7 +99,7 @@ def _stands(words: Sequence[str], devices: Sequence[Device], places: Iterable[st
     if _FAREWELL.match(" ".join(words)):
         return True
     found = frame(words, devices, places)
-    return _acts(found) or bool({"am", "is", "are", "feel", "seems"} & set(found.words))
+    return _acts(found) or story(found) or bool({"am", "is", "are", "feel", "seems"} & set(found.words))
 
 
 def _acts(found: Frame) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agent.models.protocol import Said
+from homeguard.kinds import name_words
 from homeguard.model import Device
 from homeguard.vocabulary import CAPABILITIES
 
@@ -44,6 +45,12 @@ class Home:
     @property
     def places(self) -> tuple[str, ...]:
         return (*self.areas, *self.floors)
+
+    @property
+    def named_words(self) -> frozenset[str]:
+        """Every word of a name of this home: of devices, areas and floors."""
+        names = (*self.places, *(n for d in self.devices for n in (d.name, *d.aliases, d.area, d.floor)))
+        return frozenset(w for name in names if name for w in name_words(name))
 
 
 def home_from(pages: Iterable[Mapping[str, Any]]) -> Home:

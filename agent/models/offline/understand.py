@@ -16,12 +16,14 @@ from agent.models.offline.features import masked
 from agent.models.offline.frames import Frame, frame
 from agent.models.offline.home import Home
 from agent.models.offline.parts import Part, question, refusal
+from agent.models.offline.plain import plain
 from agent.models.offline.players import titled
 from agent.models.offline.scenes import mode_part
+from agent.models.offline.sparing import REST, mentioned, settled, without
+from agent.models.offline.stories import story
 from agent.models.offline.talk import own_matter, talk, urgent
 from agent.models.offline.wording import names_of
 from agent.models.offline.words import those, tokens
-from homeguard.kinds import name_words
 from homeguard.model import Device
 from homeguard.targets import resolve
 
@@ -69,6 +71,7 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
     said = " ".join(text.split())[:200]
     if not words:
         return [Part(text=said, say="I didn't catch that. What can I do for you?")], context
+    words = plain(words, scene.home.named_words)
     rule = rules.rule_part(words, said, scene.home, scene.now, scene.area)
     if rule is not None:
         return [rule], context
@@ -84,15 +87,24 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
     negated = False
     if words[0] == "if" and not {",", "then"} & set(words):
         words = _comma(words)
-    every = clauses(words, scene.home.devices, scene.home.places)
+    told = settled(clauses(words, scene.home.devices, scene.home.places), scene.home)
+    if isinstance(told, Part):
+        return [told], context
+    every = told
+    asks = _asking(every, scene.home)
     for at, (joint, clause) in enumerate(every):
         remark = (at < len(every) - 1 or any(p.calls for p in parts)) and bool(
             {"am", "is", "are", "feel", "seems"} & set(clause)
         )
         found = frame(clause, scene.home.devices, scene.home.places)
         spoken = " ".join(found.words)
-        if spared and _REST & set(found.words):
-            clause = _without(clause, spared)
+        if asks - {at} and story(found):
+            context = replace(
+                context, devices=mentioned(found.words, scene.home.devices, scene.home) or context.devices
+            )
+            continue
+        if spared and REST & set(found.words):
+            clause = without(clause, spared)
             found = frame(clause, scene.home.devices, scene.home.places)
             spoken = " ".join(found.words)
         leave = found.words[:1] in (("leave",), ("keep",))
@@ -124,7 +136,8 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
                 parts.append(held)
                 continue
         part, after = _clause(found, spoken, joint, scene, context)
-        if remark and not found.actions and not found.question:
+        aside = bool(asks - {at}) and not part.calls and not _named(found, scene.home)
+        if (remark or aside) and not found.actions and not found.question:
             context = replace(context, devices=after.devices or context.devices)
             continue
         context = after
@@ -146,7 +159,15 @@ def _comma(words: list[str]) -> list[str]:
     return words
 
 
-_REST: Final = those("other others rest remaining")
+def _asking(every: Sequence[tuple[tuple[str, ...], list[str]]], home: Home) -> frozenset[int]:
+    """Which clauses ask or want something; the others may be stories around them."""
+    frames = [frame(clause, home.devices, home.places) for _, clause in every]
+    return frozenset(at for at, f in enumerate(frames) if (f.actions or f.question) and not story(f))
+
+
+def _named(found: Frame, home: Home) -> bool:
+    """Whether a clause names a device; one that does not, and wants nothing, is said around a request."""
+    return bool(mentioned(found.words, home.devices, home))
 
 
 def _acting(parts: Sequence[Part]) -> bool:
@@ -159,19 +180,6 @@ def _spared(found: Frame, scene: Scene) -> tuple[Device, ...]:
     words = [w for w in found.target if w not in _KEPT_STATES and w not in ("touch", "for", "kids")]
     named = resolve(words, home.devices, areas=home.areas, floors=home.floors, near_area=scene.area) if words else None
     return named.devices if named is not None else ()
-
-
-def _without(clause: Sequence[str], spared: Sequence[Device]) -> list[str]:
-    """ "Turn off all the others" behind "leave the hall light on": the kind of it, without it."""
-    out = [w for w in clause if w not in _REST]
-    if {"others", "rest"} & set(clause) and "lights" not in clause:
-        out = [w for w in out if w not in ("of",)]
-        where = next((i for i, w in enumerate(out) if w in ("all", "the")), len(out) - 1)
-        out.insert(where + 1, f"{spared[0].type.replace('_', ' ')}s")
-    names: list[str] = []
-    for device in spared:
-        names += [*(["and"] if names else []), *name_words(device.name)]
-    return [*out, "except", *names]
 
 
 def _left_out(found: Frame, leave: bool, scene: Scene, context: Context, parts: Sequence[Part]) -> Part | None:

@@ -50,6 +50,10 @@ _CHECKED: Final = re.compile(
 )
 _ASKED_FOR: Final = re.compile(r" ,? ?(?:would|will|could|can) you(?: please)?(?: do (?:it|that))?(?: \?)?$")
 _TAGS: Final = ((_CHECKED, ("?",)), (_ASKED_FOR, ()))
+#: "I forgot to lock it, could you?": what was forgotten is what is asked for.
+_FORGOTTEN: Final = re.compile(
+    r"^(?:.* )?(?:i|we) (?:(?:have|had|just|totally|completely) )*(?:forgot|forgotten|forget) to "
+)
 #: Longer texts are cut: a request is a few sentences.
 MAX_CHARACTERS: Final = 2000
 
@@ -78,8 +82,7 @@ def untagged(words: list[str]) -> list[str]:
         match = pattern.search(text)
         if match is not None and match.start() > 0:
             body = text[: match.start()]
-            if match.re is _CHECKED:
-                body = re.sub(r"\b(?:not|dont) ", "", body)
+            body = re.sub(r"\b(?:not|dont) ", "", body) if match.re is _CHECKED else _FORGOTTEN.sub("", body)
             return [*body.split(), *mark]
     return words
 

@@ -1,0 +1,125 @@
+"""A sentence without what people say around a request: fillers, endearments, courtesies, reasons behind it. Pure."""
+
+import re
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from agent.models.offline.frames import is_question
+from agent.models.offline.times import clock_time
+
+_FILLER: Final = (
+    r"(?:yo|hmm+|hm|mm+|umm*|uhh*|erm?|ah+|oh|ugh|aw|like|so like|yeah|yep|well|listen|honestly|basically|anyway|btw|"
+    r"by the way|quick question|excuse me|sorry|alright|dude|man|bro|hey there|look here|i mean|you know|i say)"
+)
+_STARTS: Final = re.compile(rf"(?:^|(?<=[.;?!] ))((?:(?:so|ok|okay|hey|hi) )?{_FILLER}(?: ,)? )+")
+_BETWEEN: Final = re.compile(
+    rf" , (?:{_FILLER}|i (?:do not|dont) know|let me (?:think|see)|you know|what is it) , ?(?:like )?"
+)
+_ENDEARMENT: Final = (
+    "love", "dear", "darling", "honey", "sweetheart", "sweetie", "babe", "baby", "buddy", "pal", "mate", "friend",
+    "dude", "bro", "man", "sir", "boss", "champ",
+)  # fmt: skip
+_TRAILERS: Final = re.compile(
+    r"(?: ,)? (?:or (?:nah|no|nope|what)|lol|haha|nothing else|nothing more|and nothing else|and nothing more|"
+    r"that is all|that is it|you know|i guess|if you (?:do not|dont) mind)(?= [,.;?!]|$)"
+)
+#: A courtesy -> the plain word for what it introduces.
+_COURTESIES: Final = (
+    (r"\b(?:would|could) you be so (?:kind|good|nice|sweet) (?:as to|and)\b", "can you"),
+    (r"\b(?:would|will) you be (?:a dear|an angel|a darling|kind enough to) (?:and )?", "can you "),
+    (r"\b(?:would|do) you mind (?:please )?telling (me|us)\b", r"tell \1"),
+    (r"\b(?:would|do) you mind (?:please )?checking\b", "check"),
+    (r"\b(?:can|could|would|will) you (?:please )?(?:kindly|quickly|maybe|perhaps|possibly|just) ", "can you "),
+    (r"\bi (?:was|am|have been) (?:just )?wondering (?=if|whether|what|how|when|who)", "tell me "),
+    (r"^(?:can|could|may|might) (?:we|i) (?:please )?(?:have|get) "
+     r"(?=(?:the|my|our|all)\b.* (?:un)?(?:locked|closed|shut)\b)",
+     "have "),
+    (r"\b(?<!dis)engag(?:e|ing) the (?:locks?|deadbolts?|bolts?) (?:on|of|at|for)\b", "lock"),
+    (r"^(?:(?:please|just|can|could|would|you) )*only (?=(?:lock|unlock|open|close|shut|turn|switch|set|dim)\b)", ""),
+    (r"^(?:(?:can|could|would|will) you )?(?:please )?(?:(?:look|pull|bring) up|fetch|find) "
+     r"(?=(?:the |our |my )?(?:\w+ ){0,3}(?:temperature|humidity)\b)", "tell me "),
+    (r"^(?:i|we) (?:would (?:like|love)|want|need|wish) to (?:know|hear|see) ", "tell me "),
+    (r"\b(lights?|lamps?) , (?:all|each|every one|every single one) of them\b", r"\1"),
+    (r"\b(?:so )?(?:i|we) (?:just |really )?(?:have|need|want|wanted|would like) to ask ,? ?"
+     r"(?=(?:is|are|did|was|were|has|what)\b)", ""),
+    (r" while (?:i|we|he|she|they|everyone) (?:was|were) (?:all )?(?:asleep|sleeping|in bed)\b", ""),
+    (r" ,? ?including (?=the|my|our)", " and "),
+    (r" (?:which|that) (?:should|can|may|must|has to|is to) (?:stay|remain|be left|keep) "
+     r"(?:on|off|lit|as it is)\b", ""),
+    (r"\btell me , (?=(?:did|is|are|was|were|has|have|do|does)\b)", ""),
+    (r"^(?:can|could|may) ((?:all|every|the|my|our|each)\b.*?) (?:please )?"
+     r"(?:go|be|be turned|be switched) (off|out|on)\b",
+     r"can you turn \1 \2"),
+)  # fmt: skip
+_PLAIN: Final = tuple((re.compile(pattern), plain) for pattern, plain in _COURTESIES)
+#: "Not the front door, the back one": only the second is meant.
+_NOT_BUT: Final = re.compile(
+    r"\bnot (?:the|my|our) (?:[a-z]+ ){1,2}?([a-z]+) , (?:but |rather |it is )*(the|my|our) ([a-z]+(?: [a-z]+)?) one\b"
+)
+#: "..., not the front one" behind a single thing that was named: nothing more than that is meant.
+_NOT_THE_OTHER: Final = re.compile(
+    r"(?P<said>\b(?:the|my) (?P<which>[a-z]+) (?P<kind>[a-z]+[a-rt-z])) , "
+    r"(?:and |but )?not (?:the|my) (?!(?P=which) )[a-z]+ (?:one|(?P=kind))(?= [.,;!]|$)"
+)
+_BECAUSE: Final = re.compile(r" ,? ?(?:because|cause|cuz|coz)(?: of)? [^.;?!,]*?(?= (?:and|then|but|so) \w|[.;?!,]|$)")
+_BEFORE: Final = re.compile(
+    r" before (?:it|he|she|they|we|i|you|someone|somebody|anyone|anybody|something|anything|(?:the|my|our|that) \w+) "
+    r"[^.;?!,]*?(?= (?:and|then) \w|[.;?!,]|$)"
+)
+_FORGOT: Final = re.compile(
+    r"^(?:.* )?(?:i|we) (?:(?:have|had|just|totally|completely|might have|must have) )*(?:forgot|forgotten|forget) to "
+    r"(?P<deed>[^,.;?!]+?)(?: [,.;])?(?: (?:and|so))?"
+    r"(?: (?:please|can|could|would|will|you))* (?:do|handle|see to) (?:it|that)"
+    r"(?: for (?:me|us))?(?: please)?(?: [?.!])?$"
+)
+_THAT_TIME: Final = re.compile(r"\b(?:at (?:that|this|the) (?:time|moment|hour|point)|back then)\b")
+#: "What was the room temperature": of the home, not of a room without a name.
+_ROOM: Final = re.compile(r"(?:(?<=\bthe )|(?<=\bwas )|(?<=\bis ))room (?=temperature\b)")
+_MISSPELT: Final = {"lockd": "locked", "loked": "locked", "locekd": "locked", "unlockd": "unlocked", "closd": "closed"}
+_RULES: Final = frozenset(("when", "whenever", "if", "every", "once"))
+
+
+def plain(words: Sequence[str], names: Collection[str]) -> list[str]:
+    """The words of a sentence that carry the request. `names` are the words of the home's own names: never dropped."""
+    text = " ".join(words)
+    text = _STARTS.sub("", _BETWEEN.sub(" ", text)) or text
+    text = _without_endearments(text, names)
+    text = _TRAILERS.sub("", text) or text
+    for pattern, instead in _PLAIN:
+        text = pattern.sub(instead, text)
+    text = _NOT_BUT.sub(r"\2 \3 \1", text)
+    text = _NOT_THE_OTHER.sub(lambda m: m["said"], text)
+    forgot = _FORGOT.match(text)
+    if forgot is not None:
+        text = forgot["deed"]
+    text = _at_that_time(text)
+    out = text.split()
+    if is_question(out):
+        out = _ROOM.sub("", text).split()
+        return [_MISSPELT.get(w, w) for w in out] or list(words)
+    if not _RULES & set(out):
+        text = _BEFORE.sub(lambda m: m[0] if re.search(r"\d", m[0]) else "", _BECAUSE.sub("", text))
+    return text.split() or list(words)
+
+
+def _without_endearments(text: str, names: Collection[str]) -> str:
+    said = "|".join(w for w in _ENDEARMENT if w not in names)
+    text = re.sub(rf"^(?:(?:hey|ok|okay) )?(?:my )?(?:{said}) , ", "", text) if said else text
+    text = re.sub(rf"(?<= ),? ?(?:my )?(?:{said}) ?(?=[,.;?!]|$)", "", f"{text}") if said else text
+    return re.sub(r" {2,}", " ", re.sub(r" , ,(?= )", " ,", text)).strip(" ,") if said else text
+
+
+def _at_that_time(text: str) -> str:
+    """ "It was 5 o'clock today when ... What was it at that time?" as one question with its time."""
+    sentences = [s for s in re.split(r" ?[.;!] ", text) if s]
+    if len(sentences) < 2 or not _THAT_TIME.search(sentences[-1]):
+        return text
+    before = " ".join(sentences[:-1]).split()
+    found = clock_time(before)
+    if found is None:
+        return text
+    hour, minute, half = found
+    day = next((w for w in ("yesterday", "today", "morning", "evening", "night") if w in before), "")
+    day = {"morning": "this morning", "evening": "this evening", "night": "last night"}.get(day, day)
+    at = f"at {hour - 12 if half == 'pm' and hour > 12 else hour}:{minute:02d} {half} {day}"
+    return " ".join(_THAT_TIME.sub(at, sentences[-1]).split())
