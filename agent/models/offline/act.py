@@ -23,7 +23,7 @@ _CLEANING_WORDS: Final = those(
     "cleaning vacuuming floor floors base dock station charger mowing lawn home back cleaner"
 )
 _HOUSE_WORDS: Final = those("system house home security away night stay mode")
-_NO_NAME: Final = those("the a in all of on my at to")
+_NO_NAME: Final = those("the a in all of on my at to for")
 _WATERING: Final = those("sprinkler irrigation watering valve hose")
 _BRIGHTNESS_WORDS: Final = those("brighter dimmer darker brighten dim darken bright dark light")
 _WARMTH_WORDS: Final = those("warmer cooler hotter colder cold hot warm heat cool")

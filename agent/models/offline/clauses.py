@@ -99,7 +99,7 @@ def _stands(words: Sequence[str], devices: Sequence[Device], places: Iterable[st
     if _FAREWELL.match(" ".join(words)):
         return True
     found = frame(words, devices, places)
-    return _acts(found) or story(found) or bool({"am", "is", "are", "feel", "seems"} & set(found.words))
+    return _acts(found) or story(found) or stays(words) or bool({"am", "is", "are", "feel", "seems"} & set(found.words))
 
 
 def _acts(found: Frame) -> bool:

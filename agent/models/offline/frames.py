@@ -34,7 +34,8 @@ _REQUESTS: Final = _phrases(
 )
 _NEGATIONS: Final = re.compile(
     r"\b(?:dont|do not|never|must not|should not|no need to|not|cannot let|without|instead of|rather than|"
-    r"(?:nobody|no one) should|refuse to|avoid|stop anyone from|refrain from|do nothing|forget about|hold off|no "
+    r"(?:nobody|no one) (?:should|needs)|"
+    r"refuse to|avoid|stop anyone from|refrain from|do nothing|forget about|hold off|no "
     r"unlocking|"
     r"no opening|under no circumstances|keep from)\b"
 )

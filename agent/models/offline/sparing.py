@@ -15,6 +15,7 @@ from homeguard.target_words import ALL, ARTICLES
 from homeguard.targets import resolve
 
 Clause = tuple[tuple[str, ...], list[str]]
+_EXCEPT: Final = those("except excepting besides apart aside minus excluding barring")
 REST: Final = those("other others rest remaining")
 #: How people say that something is to stay as it is.
 _STAYS: Final = re.compile(
@@ -63,6 +64,10 @@ def settled(every: Sequence[Clause], home: Home) -> list[Clause] | Part:
     clauses = list(every)
     frames = [frame(words, home.devices, home.places) for _, words in clauses]
     for at, found in enumerate(frames):
+        if {"them", "all"} <= set(found.words) and found.actions and not found.negated:
+            apart_from = next((w for i, (_, w) in enumerate(clauses) if i != at and _EXCEPT & set(w)), None)
+            if apart_from is not None:
+                return question(" ".join(apart_from), "I did nothing yet: all but which ones? Please name them.")
         whole = _class(found, home)
         if not whole or len(clauses) < 2:
             continue
@@ -74,10 +79,10 @@ def settled(every: Sequence[Clause], home: Home) -> list[Clause] | Part:
                 continue
             members = mentioned(own.words, whole, home)
             if own.actions and not own.negated and not stays(words):
-                before = other < at and 0 < len(members) < len(whole) and not set(own.actions) & set(found.actions)
-                if before and own.actions[0] in ("turn_on", "turn_off"):
+                apart = 0 < len(members) < len(whole) and not set(own.actions) & set(found.actions)
+                if apart and own.actions[0] in ("turn_on", "turn_off"):
                     spared += [d for d in members if d not in spared]
-                elif before:
+                elif apart and other < at:
                     return _unsure(words, members)
                 continue
             if members and len(members) < len(whole):

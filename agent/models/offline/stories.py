@@ -11,7 +11,8 @@ _SURELY: Final = re.compile(
     r"(?:(?:am|are|was|were) (?:\w+ )?(?:sure|certain|afraid|worried|scared|nervous) |"
     r"(?:\w+ )?(?:think|believe|guess|bet|suspect|fear) (?:that )?|(?:just |only |have |had |might have |may have )*)"
     r"(?:(?:i|we) )?(?:(?:have|had|just|totally|probably|completely) )*"
-    r"(?:did not|have not|(?:keep|kept) forgetting|always forget|forgot|forgotten|left|drove|went|walked|got|came|heard|saw|noticed|"
+    r"(?:did not|have not|(?:keep|kept) forgetting|always forget|closed|locked|shut|turned|forgot|forgotten|left|"
+    r"drove|went|walked|got|came|heard|saw|noticed|"
     r"(?:do not|dont) (?:feel|know|think|remember|recall|believe|trust|hear|see)|cannot (?:remember|recall|sleep|see)|"
     r"could not (?:remember|sleep|see))\b"
 )
