@@ -214,15 +214,20 @@ class CommandService:
         return await self._journal.pending()
 
     async def settle(self, left: Sequence[Command]) -> None:
-        """Tell them as it is now, never carrying one out a second time. The reports before the crash are known."""
+        """Tell them as it is now, never carrying one out a second time. The reports before the crash are known.
+
+        What no report bears out may still have reached its device: that is `sent`, never a false "failed".
+        """
         for command in left:
             state = await self._live.get(command.home_id, command.device_id)
             done = bool(command.set) and state is not None and matches(command.set, state.attributes)
             changed = state is not None and any(
                 state.changed_at.get(name, command.requested_at) >= command.requested_at for name in command.set
             )
-            outcome: Outcome = "confirmed" if done and changed else "failed"
-            reason = "" if outcome == "confirmed" else "HomeGuard stopped before the device answered; say it again"
+            outcome: Outcome = "confirmed" if done and changed else "sent"
+            reason = (
+                "" if outcome == "confirmed" else "HomeGuard stopped meanwhile: it is not known whether it was done"
+            )
             await self._journal.finish(command.home_id, command.id, outcome, reason, self._clock.now())
             await self._execution.record(command, outcome, reason)
 

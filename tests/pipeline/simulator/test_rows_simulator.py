@@ -38,6 +38,23 @@ async def test_doors_are_used_most_in_the_morning_and_in_the_evening(world: Any)
     assert in_peak > 1.3 * sum(by_hour[h] for h in others) / len(others) > 0
 
 
+async def test_nobody_goes_through_the_doors_all_night(world: Any) -> None:
+    home, now = world.sarah.home, world.clock.now()
+    locked = StateChange(
+        home_id=home.id, device_id="front_door_lock", at=now, sequence=1, attributes={"lock": "locked"}, available=True
+    )
+    await world.stores.live.apply([locked])
+    simulator = _simulator(world, home, rate=0.5, doors_move_in={home.id}, live=world.stores.live)
+    await _passed(world, simulator, 4 * 24 * 3600, step=60)
+    hours = [
+        (parse_time(event["timestamp"]) - timedelta(hours=4)).hour
+        for event in world.log.events()
+        if event["event_type"] == "door_unlocked"
+    ]
+    # a mean of one a day by the rate of the night: four nights of seven hours see one or two, never one an hour
+    assert sum(hour in (0, 1, 2, 3, 4, 5) for hour in hours) <= 6 < len(hours)
+
+
 async def test_a_free_room_takes_half_an_hour_from_top_to_top(world: Any) -> None:
     await _passed(world, _simulator(world, world.john.home, rate=2.0), 3 * 3600, step=5)
     room = [
