@@ -120,7 +120,6 @@ class Agent:
             "words": words,
             "principal": principal_to_json(principal),
             "place": {"area": area, "device_id": device_id},
-            "started_at": iso(self._clock.now()),
             "messages": [*map(said_to_json, recalled), said_to_json(Said(role="user", text=words))],
             "recalled": len(recalled),
             "steps": 0,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -54,7 +54,6 @@ class DataPlane:
     processors: Mapping[str, Processor]
     link: MqttLink | None
     simulator: Simulator | None
-    log_lag: Callable[[str], Awaitable[int]]
 
     async def caught_up(self) -> None:
         """Returns when every group has done all that was appended before."""
@@ -161,9 +160,7 @@ async def open_data_plane(
         sources.append(tasks.create_task(simulator.run(stop_sources), name="simulator"))
     delivery = Delivery(outbox=stores.outbox, feed=stores.feed, clock=clock)
     upkeep = tasks.create_task(_upkeep(commands, delivery, stores, clock), name="upkeep")
-    plane = DataPlane(
-        intake=intake, commands=commands, processors=processors, link=link, simulator=simulator, log_lag=stores.log.lag
-    )
+    plane = DataPlane(intake=intake, commands=commands, processors=processors, link=link, simulator=simulator)
     try:
         yield plane
     finally:

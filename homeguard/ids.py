@@ -21,8 +21,3 @@ def new_id() -> str:
 def derived_id(*parts: str) -> str:
     """UUIDv5 over the parts in their order: the same parts give the same id, on every machine."""
     return str(uuid5(NAMESPACE, "\x1f".join(parts)))
-
-
-def device_uuid(home_id: str, device_id: str) -> str:
-    """One id for a device across homes (`decisions`: UUIDv5 over home and device)."""
-    return derived_id("device", home_id, device_id)

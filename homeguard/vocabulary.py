@@ -408,12 +408,3 @@ _ATTRIBUTES: Final[Mapping[str, Slot]] = {
 def attribute_slot(name: str) -> Slot | None:
     """The slot of a known attribute, `None` for one that only a device declares."""
     return _ATTRIBUTES.get(name)
-
-
-def type_of(word: str) -> str | None:
-    """The device type that a word names (`tv` -> `media_player`), `None` if none does."""
-    key = word.strip().lower().replace(" ", "_")
-    if key in DEVICE_TYPES:
-        return key
-    spaced = key.replace("_", " ")
-    return next((name for name, spec in DEVICE_TYPES.items() if spaced in spec.also), None)

@@ -18,7 +18,6 @@ class State(TypedDict, total=False):
     words: str
     principal: dict[str, Any]
     place: dict[str, str]
-    started_at: str
     messages: Annotated[list[dict[str, Any]], operator.add]
     recalled: int
     steps: int
