@@ -18,6 +18,11 @@ def new_id() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+def device_uuid(home_id: str, device_id: str) -> UUID:
+    """The one id of a device for stores that know no homes: UUIDv5 over both."""
+    return UUID(derived_id("device", home_id, device_id))
+
+
 def derived_id(*parts: str) -> str:
     """UUIDv5 over the parts in their order: the same parts give the same id, on every machine."""
     return str(uuid5(NAMESPACE, "\x1f".join(parts)))

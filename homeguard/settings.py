@@ -16,6 +16,13 @@ _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "gemini_api_key": ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GEMINI_TEXT_API_KEY"),
     "gemini_model": ("GEMINI_MODEL",),
     "mqtt_url": ("MQTT_URL",),
+    "postgres_url": ("POSTGRES_URL", "DATABASE_URL"),
+    "timescale_url": ("TIMESCALE_URL",),
+    "scylla_hosts": ("SCYLLA_HOSTS",),
+    "mongo_url": ("MONGO_URL",),
+    "redis_url": ("REDIS_URL",),
+    "kafka_brokers": ("KAFKA_BROKERS",),
+    "jwt_secret": ("JWT_SECRET",),
     "mqtt_home": ("MQTT_HOME",),
     "enable_ai_agent": ("ENABLE_AI_AGENT",),
     "enable_anomaly_detection": ("ENABLE_ANOMALY_DETECTION",),
@@ -38,6 +45,24 @@ class Settings:
     simulator_rate: float = 10.0
     mqtt_url: str = ""
     mqtt_home: str = ""
+    #: Where each concern is kept; "" is the embedded default in `data_dir`. Each can be set without the others.
+    postgres_url: str = ""
+    timescale_url: str = ""
+    #: `host:port` of one node or several, with commas.
+    scylla_hosts: str = ""
+    scylla_keyspace: str = "iot_events"
+    #: `name:password`, when the cluster asks for one.
+    scylla_login: str = ""
+    mongo_url: str = ""
+    redis_url: str = ""
+    #: `host:port` of one broker or several, with commas.
+    kafka_brokers: str = ""
+    #: How much may wait on this machine's disk for Kafka to come back.
+    spool_mb: int = 1024
+    #: What this process does: everything, or one part of a split installation.
+    role: str = "all"
+    #: The same in every process of a split installation; "" makes one in `data_dir`.
+    jwt_secret: str = ""
     gemini_api_key: str = ""
     gemini_model: str = "gemini-3.8-flash"
     enable_ai_agent: bool = True

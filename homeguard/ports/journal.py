@@ -28,6 +28,13 @@ class Journal(Protocol):
         """Every home's commands left `pending` (by a crash): the caller settles them at start."""
         ...
 
+    async def adopt(self, commands: Sequence[Command]) -> int:
+        """Take over commands as they are, finished ones too, from another journal; returns how many were new or went on.
+
+        A command that is here already keeps what it says, unless that is `pending` and the other's is not.
+        """
+        ...
+
     async def executed_since(self, home_id: str, tier: int, caller: str, since: datetime) -> int:
         """How many commands of that tier this kind of caller got carried out (not refused or failed) since then."""
         ...
@@ -61,6 +68,14 @@ class Confirmations(Protocol):
         """Close, and return, every open question whose time is over, in all homes."""
         ...
 
+    async def all(self, home_id: str) -> list[Confirmation]:
+        """Every question that was ever asked here, oldest first."""
+        ...
+
+    async def adopt(self, confirmations: Sequence[Confirmation]) -> int:
+        """Take over questions as they are, from another store, unless their id is here; returns how many were new."""
+        ...
+
 
 class Audit(Protocol):
     async def write(
@@ -77,8 +92,18 @@ class Audit(Protocol):
         """Append one row to the audit; rows are chained by SHA-256 over the row before."""
         ...
 
-    async def rows(self, home_id: str, *, limit: int = 100) -> list[Mapping[str, Json]]:
-        """Newest first: `{"seq", "at", "actor", "action", "decision", "rule", "detail", "hash"}`."""
+    async def rows(self, home_id: str, *, limit: int = 100, before: int | None = None) -> list[Mapping[str, Json]]:
+        """Newest first: `{"seq", "at", "actor", "action", "decision", "rule", "detail", "hash"}`; `before`: only those
+        with a smaller `seq`."""
+        ...
+
+    async def adopt(self, home_id: str, rows: Sequence[Mapping[str, Json]]) -> int:
+        """Take over rows of another store's chain as `rows` gives them, oldest first, hash and all; rows that are here
+        are passed over. Returns how many were new.
+
+        Raises:
+            Conflict: they do not go on where the chain of this home ends; nothing was taken.
+        """
         ...
 
     async def verify(self) -> int:

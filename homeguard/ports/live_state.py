@@ -29,6 +29,13 @@ class LiveStateStore(Protocol):
         """
         ...
 
+    async def adopt(self, states: Sequence[LiveState]) -> int:
+        """Take over whole states from another store, unless what is here was seen later; returns how many were taken.
+
+        Every attribute then counts as said at `last_seen_at`, before any other record of that moment.
+        """
+        ...
+
     async def get(self, home_id: str, device_id: str) -> LiveState | None: ...
 
     async def all(self, home_id: str) -> Mapping[str, LiveState]:

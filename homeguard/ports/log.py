@@ -10,6 +10,10 @@ HEARTBEATS: Final = "device.heartbeats"
 COMMANDS: Final = "device.commands"
 ALERTS: Final = "device.alerts"
 DEAD_LETTERS: Final = "dead.letters"
+ANOMALIES: Final = "anomaly-scores"
+AGENT_ACTIONS: Final = "agent-actions"
+SCENARIO_EVENTS: Final = "scenario-events"
+NOTIFICATIONS: Final = "notifications"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +40,16 @@ class Record:
 
 
 class Log(Protocol):
+    """Records of one key stay in order; a log of several partitions promises no order between them.
+
+    A group is shared by all who read under its name: each record goes to one of them, and what a reader that died had
+    not committed goes to another.
+    """
+
     async def append(self, records: Sequence[NewRecord]) -> None:
-        """Append all or none, in order; returns after fsync.
+        """Append all or none, those of one key in order; returns when they are safe (fsync, or acks=all).
+
+        A log of several partitions may keep a part of them when it raises StoreUnavailable: append them again.
 
         Raises:
             Overloaded: the queue in front of the disk is full; nothing was taken.
@@ -49,16 +61,24 @@ class Log(Protocol):
     async def read(self, group: str, topics: Sequence[str], *, limit: int, wait_s: float) -> list[Record]:
         """The next records of this group (at most `limit`), oldest first by partition; waits up to `wait_s` for one.
 
-        Reading moves the group's position in this process only: after a restart it goes on from `commit`.
+        Reading moves the group's position in this process only: after a restart it goes on from `commit`. `limit`
+        and `wait_s` bound every call, also while partitions are handed round.
         """
         ...
 
     async def commit(self, group: str, records: Sequence[Record]) -> None:
-        """These records and all before them in their partitions are done for this group."""
+        """These records and all before them in their partitions are done for this group.
+
+        Records of a partition that went to another reader meanwhile are left to it, without an error.
+        """
         ...
 
     async def seek(self, group: str, at: datetime | None) -> None:
         """Set the group to the first record appended at `at` or later; `None`: to the start."""
+        ...
+
+    async def tail(self, topic: str, *, limit: int) -> list[Record]:
+        """The last records of a topic (at most `limit`), oldest first by `appended_at`; no group moves."""
         ...
 
     async def lag(self, group: str) -> int:

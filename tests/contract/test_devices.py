@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 from homeguard.model import Automation, Device, Hardware
 
+PORTS = ("devices", "automations")
+
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 LOCK = Device(
     home_id="h1", id="lock", name="Back door", type="lock", capabilities=("lock", "battery"), area="Hall", floor="0",

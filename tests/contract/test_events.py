@@ -9,6 +9,8 @@ import pytest
 from homeguard.errors import InvalidInput
 from homeguard.model import Alert, Anomaly, Event, Metadata
 
+PORTS = ("events", "anomalies", "alerts")
+
 AT = datetime(2026, 3, 1, 23, 59, 58, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 

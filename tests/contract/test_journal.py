@@ -9,6 +9,8 @@ import pytest
 from homeguard.errors import Conflict
 from homeguard.model import Command, Confirmation, Effect
 
+PORTS = ("journal", "confirmations", "audit")
+
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 UNLOCK = Effect(

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from homeguard.model import LiveState
 from homeguard.ports.live_state import Live, StateChange
 
+PORTS = ("live", "feed")
+
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 from homeguard.ports.log import COMMANDS, EVENTS, NewRecord
 
+PORTS = ("log",)
+
 SECOND = timedelta(seconds=1)
 
 

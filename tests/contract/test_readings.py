@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from homeguard.errors import InvalidInput
 from homeguard.model import Reading, Window
 
+PORTS = ("readings",)
+
 AT = datetime(2026, 3, 1, 22, 59, 30, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

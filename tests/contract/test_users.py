@@ -10,6 +10,8 @@ from homeguard.errors import Conflict
 from homeguard.model import Home, Member, User
 from homeguard.ports.users import AccessToken, Session
 
+PORTS = ("users", "sessions")
+
 AT = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 ANNA = User(id="anna", email="Anna@Example.org", name="Anna", created_at=AT)
 BEN = User(id="ben", email="ben@example.org", name="Ben", role="admin", created_at=AT)
