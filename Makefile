@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 ROOMS := agent api chat_ui deploy evals homeguard mcp_servers memory pipeline scenarios tools
 
-.PHONY: run install install-dev test check bench eval lock format clean
+.PHONY: run install install-dev test services services-stop test-services check bench eval lock format clean
 
 run: install
 	@exec $(BIN)/homeguard up $(ARGS)
@@ -29,6 +29,17 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 
 test: install-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+# Real servers on this machine, on loopback: see "Real servers" in docs/operations.md.
+services:
+	@PYTHON="$(PYTHON)" bash deploy/services/services.sh start
+
+services-stop:
+	@PYTHON="$(PYTHON)" bash deploy/services/services.sh stop
+
+test-services: install-dev
+	@PYTHON="$(PYTHON)" bash deploy/services/services.sh check
+	$(BIN)/python -m pytest tests/contract tests/services --services .services/env -n 2 --dist loadfile $(ARGS)
 
 check: install-dev
 	$(BIN)/ruff check .

@@ -29,6 +29,8 @@ ActingAs = Callable[[Principal], AbstractContextManager[None]]
 CALL_TIMEOUT_S = 30.0
 #: Where our servers tell, beside a question, what the same call did already.
 _ANSWERS = "homeguard/answers"
+#: Where they tell that an answer is only a copy: concern -> since when.
+_STALE = "homeguard/stale_since"
 _REPLY = TypeAdapter[CallToolResult | InputRequiredResult](CallToolResult | InputRequiredResult)
 
 
@@ -106,7 +108,8 @@ def _read(call: ToolCall, reply: CallToolResult) -> ToolResult:
         return ToolResult(
             call_id=call.id, name=call.name, status="refused", output=output, error=output.get("reason", "")
         )
-    return ToolResult(call_id=call.id, name=call.name, status="ok", output=output)
+    stale = dict((reply.meta or {}).get(_STALE, {}))
+    return ToolResult(call_id=call.id, name=call.name, status="ok", output=output, stale_since=stale)
 
 
 @asynccontextmanager

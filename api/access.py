@@ -13,9 +13,10 @@ from starlette.requests import HTTPConnection
 
 from api.deps import ApiDeps
 from homeguard.clock import Clock
-from homeguard.errors import NotAllowed, NotSignedIn, RateLimited
-from homeguard.identity.limits import TokenBuckets
+from homeguard.errors import NotAllowed, NotSignedIn, RateLimited, StoreUnavailable
+from homeguard.identity.limits import MemoryRateLimits
 from homeguard.model import Principal, Scope
+from homeguard.ports.limits import RateLimits
 
 T = TypeVar("T")
 
@@ -145,27 +146,41 @@ class Limits:
         "WS /api/v1/events/stream": 5,
     }
 
-    def __init__(self, clock: Clock, *, on: bool) -> None:
-        self._on = on
-        self._person = TokenBuckets(clock, per_minute=100, burst=100 + 20)
-        self._place = TokenBuckets(clock, per_minute=100, burst=100 + 20)
-        self._endpoints = {n: TokenBuckets(clock, per_minute=n, burst=n) for n in set(self._ENDPOINTS.values())}
+    #: How long a store that was away is not asked again: nobody should wait for it twice.
+    _LEFT_ALONE_S: Final = 2.0
 
-    def check_place(self, remote: str) -> None:
+    def __init__(self, clock: Clock, *, on: bool, shared: RateLimits | None = None) -> None:
+        """`shared` counts for all processes; without it, and while it is away, this process counts for itself."""
+        self._on = on
+        self._clock = clock
+        self._shared = shared
+        self._own = MemoryRateLimits(clock)
+        self._ask_again_at = -math.inf
+
+    async def check_place(self, remote: str) -> None:
         """Raises RateLimited."""
         if self._on:
-            _refuse(self._place.take(remote))
+            _refuse(await self._take(f"place {remote}", 100, 100 + 20))
 
-    def check_person(self, principal: Principal, endpoint: str) -> None:
+    async def check_person(self, principal: Principal, endpoint: str) -> None:
         """`endpoint` is `METHOD /path/template`. Raises RateLimited."""
         if not self._on:
             return
-        _refuse(self._person.take(principal.user_id))
+        _refuse(await self._take(principal.user_id, 100, 100 + 20))
         limit = self._ENDPOINTS.get(endpoint)
         if limit is not None:
             # The chat's two forms share one allowance, as do the two forms of the stream.
             place = endpoint.partition(" ")[2].removesuffix("/stream" if "/ai/" in endpoint else "")
-            _refuse(self._endpoints[limit].take(f"{principal.user_id} {place}"))
+            _refuse(await self._take(f"{principal.user_id} {place}", limit, limit))
+
+    async def _take(self, key: str, per_minute: float, burst: float) -> float:
+        """An outage of the store neither stops everyone nor lets everything pass."""
+        if self._shared is not None and self._clock.monotonic() >= self._ask_again_at:
+            try:
+                return await self._shared.take(key, per_minute=per_minute, burst=burst)
+            except StoreUnavailable:
+                self._ask_again_at = self._clock.monotonic() + self._LEFT_ALONE_S
+        return await self._own.take(key, per_minute=per_minute, burst=burst)
 
 
 def _refuse(wait_s: float) -> None:

@@ -47,7 +47,7 @@ def create_app(deps: ApiDeps) -> FastAPI:
     """The app, with MCP and chat mounted in front of its routes. Nothing runs until it is served."""
     app = routed(deps)
     app.state.deps = deps
-    app.state.limits = Limits(deps.clock, on=deps.settings.rate_limits)
+    app.state.limits = Limits(deps.clock, on=deps.settings.rate_limits, shared=deps.limits)
     app.state.frames = Frames()
 
     origins = _Origins(deps)

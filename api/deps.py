@@ -18,6 +18,7 @@ from homeguard.ports.conversations import ConversationStore
 from homeguard.ports.devices import DeviceStore
 from homeguard.ports.events import AlertStore, AnomalyStore, EventStore
 from homeguard.ports.journal import Journal
+from homeguard.ports.limits import RateLimits
 from homeguard.ports.live_state import LiveFeed, LiveStateStore
 from homeguard.ports.readings import ReadingStore
 from homeguard.ports.users import UserStore
@@ -80,6 +81,8 @@ class ApiDeps:
     health: Health
     #: Set once the history that is written behind the start is there; queries of the past wait for it.
     history_ready: asyncio.Event
+    #: Counts requests for all processes; None: each counts for itself.
+    limits: RateLimits | None = None
     version: str = "0.1.0"
     metrics: Metrics = field(default_factory=Metrics)
     #: `{"email", "password", "name"}` of each demo person; empty without the demo.

@@ -12,9 +12,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import error_response, internal_error_response
 from api.routing import API
-from homeguard.clock import Clock
+from homeguard.clock import Clock, iso
 from homeguard.errors import Overloaded
 from homeguard.identity.limits import TokenBuckets
+from homeguard.staleness import Stale, collect
 from homeguard.telemetry import Metrics
 
 _log = logging.getLogger("homeguard.api")
@@ -89,6 +90,7 @@ class Edge:
 
     async def _serve(self, mounted: tuple[str, ASGIApp] | None, scope: Scope, receive: Receive, send: Send) -> None:
         started, status = self._clock.monotonic(), 0
+        stale: Stale = {}
         trace_id = scope["state"]["trace_id"]
 
         async def answered(message: Message) -> None:
@@ -101,6 +103,8 @@ class Edge:
                 if mounted is None:
                     headers.setdefault("Content-Security-Policy", _POLICY)
                 headers["X-Trace-Id"] = trace_id
+                if stale:
+                    headers["X-HomeGuard-Stale-Since"] = ", ".join(f"{c}={iso(at)}" for c, at in sorted(stale.items()))
                 labels = (
                     SERVICE,
                     scope["method"] if scope["method"] in _METHODS else "OTHER",
@@ -111,7 +115,8 @@ class Edge:
             await send(message)
 
         try:
-            await self._pass(mounted, scope, receive, answered)
+            with collect() as stale:
+                await self._pass(mounted, scope, receive, answered)
         except Exception:
             _log.exception("trace %s: %s failed", trace_id, _endpoint(mounted, scope))
             if status:

@@ -28,10 +28,10 @@ class SignedInRoute(APIRoute):
         async def checked(request: Request) -> Response:
             limits: Limits = request.app.state.limits
             if self.is_public:
-                limits.check_place(remote_of(request))
+                await limits.check_place(remote_of(request))
             else:
                 caller = await authenticate(request, deps_of(request))
-                limits.check_person(caller.principal, f"{request.method} {self.path}")
+                await limits.check_person(caller.principal, f"{request.method} {self.path}")
                 request.state.caller = caller
             return await handle(await read_strictly(request) if self.body_field else request)
 

@@ -348,7 +348,7 @@ class LiveView(Answer):
 
 
 class ReadyView(Answer):
-    status: Literal["ready"]
+    status: Literal["ready", "degraded"]
     checks: dict[str, dict[str, Any]]
     history: Literal["ready", "writing"]
     timestamp: Time

@@ -2,17 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from deploy.roles import ROLES, Role
 from homeguard import automation as rules
 from homeguard.clock import Clock, HomeClocks
-from homeguard.errors import HomeGuardError, StartRefused
+from homeguard.errors import HomeGuardError, StartRefused, StoreUnavailable
+from homeguard.ids import new_id
 from homeguard.model import Automation
+from homeguard.ports.log import Log
+from homeguard.ports.readings import ReadingStore
 from homeguard.ports.stores import Stores
+from homeguard.runtime import Opened
 from homeguard.settings import Settings
 from pipeline.command.acts import Acts
 from pipeline.command.execution import Execution
@@ -35,6 +40,7 @@ from pipeline.handlers.subscribers import TellSubscribers
 from pipeline.intake.intake import Intake
 from pipeline.mqtt.link import MqttLink
 from pipeline.processor import Decoder, Handler, Processor
+from pipeline.shipper import SHIP, FrontLog, Shipper
 from pipeline.simulator.simulator import Simulator
 from pipeline.topics import AUTOMATE, RECORD, REFLEX, TOPICS_OF
 
@@ -43,6 +49,8 @@ log = logging.getLogger("homeguard")
 DRAIN_S: Final = 5.0
 #: The log keeps what every group has read for this long.
 LOG_RETENTION: Final = timedelta(days=7)
+#: No process can still be carrying out a command that is this old.
+_SURELY_OVER: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,20 +60,31 @@ class DataPlane:
     intake: Intake
     commands: CommandService
     processors: Mapping[str, Processor]
+    shipper: Shipper | None
     link: MqttLink | None
     simulator: Simulator | None
+    engines: Callable[[], Mapping[str, Mapping[str, Any]]]
 
     async def caught_up(self) -> None:
-        """Returns when every group has done all that was appended before."""
+        """Returns when every group has done all that was appended before; what another process does is not waited
+        for."""
+        for name in (REFLEX, AUTOMATE, REFLEX):
+            if name in self.processors:
+                await self.processors[name].caught_up()
+        if self.shipper is not None:
+            await self.shipper.caught_up()
         for processor in self.processors.values():
             await processor.caught_up()
 
     def health(self) -> Mapping[str, Mapping[str, Any]]:
-        """Concern -> `{"ok", "engine", ...}` for `/ready`."""
-        told: dict[str, Mapping[str, Any]] = {
-            "log": {"ok": True, "engine": "embedded"},
-            "stores": {"ok": True, "engine": "sqlite"},
-        }
+        """Concern -> `{"ok", "engine", ...}` for `/ready`. An engine that is away is told with `"tolerated": True`:
+        HomeGuard goes on without it."""
+        told: dict[str, Mapping[str, Any]] = dict(self.engines())
+        if self.shipper is not None:
+            told["spool"] = {
+                "ok": not self.shipper.reason, "tolerated": True, "waiting_bytes": self.shipper.front.waiting_bytes,
+                "reason": self.shipper.reason, "engine": "embedded",
+            }  # fmt: skip
         for name, processor in self.processors.items():
             told[name] = {"ok": True, "processed": processor.processed, "dead_letters": processor.poisoned}
         if self.link is not None:
@@ -77,20 +96,36 @@ class DataPlane:
 @asynccontextmanager
 async def open_data_plane(
     settings: Settings,
-    stores: Stores,
+    opened: Opened,
     clock: Clock,
     clocks: HomeClocks,
     tasks: asyncio.TaskGroup,
     *,
+    role: Role = ROLES["all"],
     doors_move_in: Collection[str] = (),
     first_home: str = "",
 ) -> AsyncIterator[DataPlane]:
-    """Everything flowing; at the end new work stops first, then what was taken is processed."""
-    intake = Intake(log=stores.log, devices=stores.devices, clock=clock, clocks=clocks)
+    """Everything flowing; at the end new work stops first, then what was taken is processed.
+
+    With a stream (Kafka) beside the local log, every record is written to the local log first and shipped from there.
+    One process then keeps its reflexes on the local log, so that they wait for nothing remote, and records from the
+    stream; in a split installation the processors read everything from the stream.
+    """
+    stores, shipper, front = opened.near, None, opened.stores.log
+    if opened.stream is not None:
+        held_back = FrontLog(opened.stores.log, settings.spool_mb << 20)
+        held_back.found_waiting(await held_back.lag(SHIP))
+        elsewhere = (RECORD,) if not role.is_split else (REFLEX, RECORD, AUTOMATE)
+        shipper, front = Shipper(held_back, opened.stream, clock, elsewhere=elsewhere), held_back
+    logs = {
+        name: opened.stream if opened.stream is not None and (role.is_split or name == RECORD) else front
+        for name in (REFLEX, RECORD, AUTOMATE)
+    }
+    intake = Intake(log=front, devices=stores.devices, clock=clock, clocks=clocks)
     reports = Reports(feed=stores.feed, live=stores.live)
-    link = await _link(settings, stores, intake, first_home)
+    link = await _link(settings, stores, intake, first_home, role)
     simulator = None
-    if settings.simulator:
+    if settings.simulator and role.runs_groups and not role.is_split:
         simulator = Simulator(
             intake,
             stores.devices,
@@ -128,28 +163,36 @@ async def open_data_plane(
         acts=acts.registry(),
         clock=clock,
     )  # fmt: skip
-    left = await commands.unfinished()
+    # in a split installation another process may just be carrying out what looks unfinished
+    left = await commands.unfinished(at_least_old=_SURELY_OVER if role.is_split else timedelta())
     fast = SeriesBank() if settings.enable_anomaly_detection else None
     slow = SeriesBank()
     homes = [home.id for home in await stores.users.homes()]
 
     async def is_recorded(home_id: str, event_id: str) -> bool:
-        return await stores.events.get(home_id, event_id) is not None
+        try:
+            return await stores.events.get(home_id, event_id) is not None
+        except StoreUnavailable:
+            return False  # told again: it is stored once by its id
 
-    for bank in (fast, slow):
-        if bank is not None:
-            await bank.warm(stores.readings, homes, clock.now())
-    processors = _processors(stores, intake, commands, clock, clocks, fast, slow, settings)
+    processors: Mapping[str, Processor] = {}
+    if role.runs_groups:
+        for bank in (fast, slow):
+            if bank is not None:
+                await _warm(bank, stores.readings, homes, clock)
+        processors = _processors(stores, logs, intake, commands, clock, clocks, fast, slow, settings)
 
     ready, stop_sources, stop_loops = asyncio.Event(), asyncio.Event(), asyncio.Event()
     watcher = tasks.create_task(reports.run(ready), name="device reports")
     await ready.wait()
     loops = [tasks.create_task(p.run(stop_loops), name=f"group {n}") for n, p in processors.items()]
-    if left:
+    shipping = tasks.create_task(shipper.run(stop_loops), name="shipper") if shipper is not None else None
+    if left and REFLEX in processors:
         # what the devices reported before the crash says what became of these
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
                 await processors[REFLEX].caught_up()
+    if left:
         await commands.settle(left)
     for home_id in homes:
         await commands.record_missing(home_id, is_recorded)
@@ -159,8 +202,11 @@ async def open_data_plane(
     if simulator is not None:
         sources.append(tasks.create_task(simulator.run(stop_sources), name="simulator"))
     delivery = Delivery(outbox=stores.outbox, feed=stores.feed, clock=clock)
-    upkeep = tasks.create_task(_upkeep(commands, delivery, stores, clock), name="upkeep")
-    plane = DataPlane(intake=intake, commands=commands, processors=processors, link=link, simulator=simulator)
+    upkeep = tasks.create_task(_upkeep(commands, delivery, front, clock, role), name="upkeep")
+    plane = DataPlane(
+        intake=intake, commands=commands, processors=processors, shipper=shipper, link=link, simulator=simulator,
+        engines=opened.health,
+    )  # fmt: skip
     try:
         yield plane
     finally:
@@ -172,13 +218,16 @@ async def open_data_plane(
             async with asyncio.timeout(DRAIN_S):
                 await plane.caught_up()
         stop_loops.set()
-        await asyncio.wait(loops, timeout=DRAIN_S)
-        for task in (watcher, *sources, *loops):
+        last = [*loops, shipping] if shipping is not None else loops
+        if last:
+            await asyncio.wait(last, timeout=DRAIN_S)
+        for task in (watcher, *sources, *last):
             task.cancel()
 
 
 def _processors(
     stores: Stores,
+    logs: Mapping[str, Log],
     intake: Intake,
     commands: CommandService,
     clock: Clock,
@@ -217,13 +266,31 @@ def _processors(
     )  # fmt: skip
     groups: dict[str, list[Handler]] = {REFLEX: reflex, RECORD: record, AUTOMATE: [automate]}
     decoder = Decoder()
+    # offsets of two logs are not comparable, so a decoder is shared by the groups of one
     return {
-        name: Processor(stores.log, name, TOPICS_OF[name], handlers, clock, decoder)
+        name: Processor(
+            logs[name],
+            name,
+            TOPICS_OF[name],
+            handlers,
+            clock,
+            decoder if logs[name] is logs[REFLEX] else Decoder(),
+            together=name == RECORD,
+        )
         for name, handlers in groups.items()
     }
 
 
-async def _link(settings: Settings, stores: Stores, intake: Intake, first_home: str) -> MqttLink | None:
+async def _warm(bank: SeriesBank, readings: ReadingStore, homes: Sequence[str], clock: Clock) -> None:
+    """What is ordinary here, from the past; without the store of readings it is learned anew."""
+    try:
+        await bank.warm(readings, homes, clock.now())
+    except StoreUnavailable as error:
+        log.warning("the detectors start without a past: %s", error.message)
+
+
+async def _link(settings: Settings, stores: Stores, intake: Intake, first_home: str, role: Role) -> MqttLink | None:
+    """Every role may send to devices; only the one that takes events hears them."""
     if not settings.mqtt_url:
         return None
     homes = await stores.users.homes()
@@ -235,20 +302,23 @@ async def _link(settings: Settings, stores: Stores, intake: Intake, first_home: 
         )
     return MqttLink(
         settings.mqtt_url, home.id, intake, stores.devices, live=stores.live,
-        session_file=settings.data_dir / "mqtt-session",
+        session_file=settings.data_dir / "mqtt-session", listens=role.takes_events,
+        sender=f"{role.name}-{new_id()[-8:]}",
     )  # fmt: skip
 
 
-async def _upkeep(commands: CommandService, delivery: Delivery, stores: Stores, clock: Clock) -> None:
+async def _upkeep(commands: CommandService, delivery: Delivery, front: Log, clock: Clock, role: Role) -> None:
     """Questions that lapse, messages that wait, old segments of the log; a failure is tried again."""
     turns = 0
     while True:
         await clock.sleep(EXPIRE_EVERY.total_seconds())
         turns += 1
         try:
-            await commands.expire_open()
-            await delivery.deliver()
+            if role.serves_people:
+                await commands.expire_open()
+            if role.runs_groups:
+                await delivery.deliver()
             if turns % 1800 == 1:
-                await stores.log.trim(clock.now() - LOG_RETENTION)
+                await front.trim(clock.now() - LOG_RETENTION)
         except HomeGuardError as error:
             log.warning("upkeep: %s", error.message)

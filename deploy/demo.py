@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from homeguard.clock import Clock, iso, parse_time
+from homeguard.errors import StoreUnavailable
 from homeguard.identity.identity import Identity
 from homeguard.ids import derived_id
 from homeguard.model import Member, User
@@ -24,13 +25,15 @@ log = logging.getLogger("homeguard")
 PASSWORD: Final = "demo123"  # noqa: S105 - the demo's own, shown on its sign-in page
 ADMIN: Final = ("admin@demo.com", "Admin User")
 _MARK: Final = "demo.json"
+_HISTORY_PAUSE_S: Final = 5.0
 
 
 class Demo:
     """The demo of one data folder; `begun` is when it was made, which every repetition goes by."""
 
-    def __init__(self, mark: Path, begun: datetime, *, is_new: bool, has_history: bool) -> None:
+    def __init__(self, mark: Path, begun: datetime, clock: Clock, *, is_new: bool, has_history: bool) -> None:
         self._mark = mark
+        self._clock = clock
         self._begun = begun
         self.is_new = is_new
         self.has_history = has_history
@@ -65,15 +68,26 @@ class Demo:
         await asyncio.to_thread(self._write, has_history=False)
 
     async def write_history(self, stores: Stores, days: int, ready: asyncio.Event) -> None:
-        """The days before; `ready` is set when they are there. What fails is tried at the next start."""
+        """The days before; `ready` is set when they are there. A store that is away is waited for; what fails
+        otherwise is tried at the next start."""
         try:
             for demo in self.homes if days else ():
-                await write_history(demo, events=stores.events, readings=stores.readings, now=self._begun, days=days)
+                await self._write_days(demo, stores, days)
             await asyncio.to_thread(self._write, has_history=True)
         except Exception:
             log.exception("the demo's history could not be written; it is tried again at the next start")
             return
         ready.set()
+
+    async def _write_days(self, demo: DemoHome, stores: Stores, days: int) -> None:
+        while True:
+            try:
+                await write_history(demo, events=stores.events, readings=stores.readings, now=self._begun, days=days)
+            except StoreUnavailable as error:
+                log.warning("the demo's history waits: %s", error.message)
+                await self._clock.sleep(_HISTORY_PAUSE_S)
+            else:
+                return
 
     def _write(self, *, has_history: bool) -> None:
         draft = self._mark.with_suffix(".draft")
@@ -88,6 +102,6 @@ def demo_of(settings: Settings, clock: Clock) -> Demo | None:
     mark = settings.data_dir / _MARK
     try:
         found = json.loads(mark.read_text(encoding="utf-8"))
-        return Demo(mark, parse_time(found["begun_at"]), is_new=False, has_history=bool(found["history"]))
+        return Demo(mark, parse_time(found["begun_at"]), clock, is_new=False, has_history=bool(found["history"]))
     except (OSError, ValueError, KeyError):
-        return Demo(mark, clock.now().replace(microsecond=0), is_new=True, has_history=False)
+        return Demo(mark, clock.now().replace(microsecond=0), clock, is_new=True, has_history=False)

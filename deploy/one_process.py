@@ -19,6 +19,7 @@ from chat_ui.door import ChatDoor
 from deploy.data_plane import DataPlane, open_data_plane
 from deploy.demo import Demo, demo_of
 from deploy.operator import Operator
+from deploy.roles import Doors, role_of
 from deploy.server import Activity, bind, serving
 from deploy.switched_off import NoAgent
 from deploy.version import VERSION
@@ -110,37 +111,42 @@ async def _opened(
     models: Sequence[Model] | None,
     serve: bool,
 ) -> AsyncIterator[Running]:
-    clock = SystemClock()
+    clock, role = SystemClock(), role_of(settings)
     async with AsyncExitStack() as stack:
         held = stack.enter_context(hold(settings.data_dir))
         listener = stack.enter_context(bind(settings.host, settings.port)) if serve else None
         if listener is not None:
             settings = replace(settings, port=listener.getsockname()[1])
-        stores = await stack.enter_async_context(open_stores(settings.data_dir, clock, held=held))
-        key = local_key(settings.data_dir)
+        opened = await stack.enter_async_context(
+            open_stores(settings, clock, held=held, keeps_live=role.runs_groups, is_shared=role.is_split)
+        )
+        stores = opened.stores
+        key = local_key(settings.data_dir, settings.jwt_secret)
         identity = Identity(users=stores.users, sessions=stores.sessions, clock=clock, key=key)
         stack.callback(identity.close)
         clocks = HomeClocks(clock)
         history_ready = asyncio.Event()
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        demo = demo_of(settings, clock)
+        demo = demo_of(settings, clock) if role.serves_people and not (role.is_split and role.talks) else None
         if demo is not None and demo.is_new:
             await demo.make(stores, identity)
         doors_move_in = demo.doors_move_in if demo is not None else frozenset()
         plane = await stack.enter_async_context(
             open_data_plane(
                 settings,
-                stores,
+                opened,
                 clock,
                 clocks,
                 tasks,
+                role=role,
                 doors_move_in=doors_move_in,
                 first_home=demo.homes[0].home.id if demo is not None else "",
             )
         )
         if demo is not None and demo.is_new:
             await demo.tell(plane.intake)
-            await plane.processors["reflex"].caught_up()
+            if "reflex" in plane.processors:
+                await plane.processors["reflex"].caught_up()
         if demo is not None and not demo.has_history:
             writing = tasks.create_task(
                 demo.write_history(stores, settings.demo_history_days, history_ready), name="demo history"
@@ -175,7 +181,7 @@ async def _opened(
                 conversations=stores.conversations,
                 journal=stores.journal,
                 commands=plane.commands,
-                agent=agent if settings.enable_ai_agent else NoAgent(),
+                agent=agent if settings.enable_ai_agent and role.talks else NoAgent(),
                 intake=plane.intake,
                 settings=settings,
                 clock=clock,
@@ -195,7 +201,7 @@ async def _opened(
                 verify=_verify(identity),
             )
             await chat.open()
-            app = Activity(chat, clock)
+            app = Activity(Doors(chat, role) if role.is_split else chat, clock)
             await stack.enter_async_context(serving(app, listener))
             stack.callback(app.end_streams)
             # open chats stream from this very server, so they go first

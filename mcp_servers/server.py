@@ -1,8 +1,9 @@
 """The server class of all five: typed results, scopes, errors and arguments in one place."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from mcp.server import MCPServer
@@ -18,12 +19,16 @@ from mcp.types import Tool as ListedTool
 from pydantic import ValidationError
 from starlette.applications import Starlette
 
+from homeguard.clock import iso
 from homeguard.errors import HomeGuardError, InvalidInput
 from homeguard.model import Scope
+from homeguard.staleness import collect
 from mcp_servers.faults import bad_arguments, check_arguments, fault
 from mcp_servers.identity import opens, require, state_owner
 
 VERSION: Final = "0.1.0"
+#: Key in a result's `_meta`: concern -> the moment from which on the answer may be wrong.
+STALE_SINCE: Final = "homeguard/stale_since"
 #: A request larger than this is refused before it is read to the end.
 MAX_BODY_BYTES: Final = 256 * 1024
 #: Sealed state lives longer than a question does, so that a late retry still learns what came of it.
@@ -102,7 +107,8 @@ class HomeServer(MCPServer[Any]):
                 raise InvalidInput(f"there is no tool '{name[:64]}' here", code="UNKNOWN_TOOL", field="name")
             require(spec.scope)
             check_arguments(arguments, self._tool_input_schema(name) or {})
-            result = await super().call_tool(name, arguments, context)
+            with collect() as stale:
+                result = await super().call_tool(name, arguments, context)
         except UnexpectedToolError as error:
             if isinstance(error.__cause__, HomeGuardError):
                 return fault(error.__cause__)
@@ -113,7 +119,7 @@ class HomeServer(MCPServer[Any]):
             raise
         except HomeGuardError as error:
             return fault(error)
-        return _compact(result)
+        return _dated(_compact(result), stale)
 
     def http_app(
         self, path: str, auth: AuthSettings, verifier: TokenVerifier, security: TransportSecuritySettings
@@ -153,6 +159,19 @@ def _untitled(schema: Any) -> Any:
         else _untitled(value)
         for key, value in kept.items()
     }
+
+
+def _dated(
+    result: CallToolResult | InputRequiredResult, stale: Mapping[str, datetime]
+) -> CallToolResult | InputRequiredResult:
+    """An answer from a copy says so: to programs in `_meta`, to a model in words behind the content."""
+    if not stale or isinstance(result, InputRequiredResult):
+        return result
+    since = {concern: iso(at) for concern, at in sorted(stale.items())}
+    words = "; ".join(f"{concern}: as of {at}" for concern, at in since.items())
+    note = TextContent(type="text", text=f"From a copy, the store does not answer now ({words}).")
+    meta = {**(result.meta or {}), STALE_SINCE: since}
+    return result.model_copy(update={"content": [*result.content, note], "meta": meta})
 
 
 def _compact(result: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:

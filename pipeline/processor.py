@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, Protocol
 
 from homeguard.clock import Clock, iso
@@ -27,6 +28,8 @@ FIRST_WAIT_S: Final = 0.05
 LONGEST_WAIT_S: Final = 5.0
 #: How long a read waits for a record, so how soon `stop` is seen.
 READ_WAIT_S: Final = 0.25
+#: How long a group may be busy with a batch before it is told that it could not be moved.
+REWIND_LIMIT_S: Final = 30.0
 
 
 class Handler(Protocol):
@@ -68,7 +71,11 @@ class Processor:
         handlers: Sequence[Handler],
         clock: Clock,
         decoder: Decoder | None = None,
+        *,
+        together: bool = False,
     ) -> None:
+        """`together`: no handler needs what another one wrote, so they run side by side over the same batch."""
+        self._together = together
         self._log = log
         self._group = group
         self._topics = tuple(topics)
@@ -77,9 +84,8 @@ class Processor:
         self._decoder = decoder or Decoder()
         self._stop = asyncio.Event()
         self._progress = asyncio.Condition()
-        self._empty_reads = 0
-        self._reads = 0
         self._has_read = False
+        self._rewinds: list[tuple[datetime | None, asyncio.Future[None]]] = []
         self.processed = 0
         self.poisoned = 0
 
@@ -89,6 +95,7 @@ class Processor:
         failures = 0
         while not stop.is_set():
             try:
+                await self._rewind_if_asked()
                 await self._turn()
                 failures = 0
             except Exception as error:  # a log that fails to read is read again
@@ -98,16 +105,49 @@ class Processor:
 
     async def caught_up(self) -> None:
         """Returns when everything that was appended before the call is committed. `run` must be running."""
-        begun = self._reads
-        # A read that began after this call and found nothing says the same as a lag of zero; before the first read
-        # the log does not know the group's topics, so its lag says nothing.
-        while self._empty_reads <= begun and (not self._has_read or await self._log.lag(self._group) > 0):
+        while not await self._is_through():
             async with self._progress:
                 await self._progress.wait()
 
+    async def rewind(self, at: datetime | None) -> None:
+        """Set the group back to what was appended at `at` or later (None: to the start). `run` must be running: it
+        does this between two batches, so that no commit of an older one undoes it.
+
+        Raises:
+            Conflict: another process reads the group as well.
+            StoreUnavailable: the log does not answer, or the batch in hand takes too long.
+        """
+        asked = asyncio.get_running_loop().create_future()
+        self._rewinds.append((at, asked))
+        try:
+            async with asyncio.timeout(REWIND_LIMIT_S):
+                await asked
+        except TimeoutError as error:
+            raise StoreUnavailable(f"group {self._group} is still busy with a batch: it was not moved") from error
+
+    async def _rewind_if_asked(self) -> None:
+        while self._rewinds:
+            at, asked = self._rewinds.pop(0)
+            if asked.done():
+                continue
+            try:
+                await self._log.seek(self._group, at)
+            except Exception as error:  # it is told to who asked; the loop goes on from where it was
+                if not asked.done():
+                    asked.set_exception(error)
+            else:
+                log.info("group %s reads again from %s", self._group, iso(at) if at is not None else "the start")
+                if not asked.done():
+                    asked.set_result(None)
+
+    async def _is_through(self) -> bool:
+        # before the first read the log does not know the group's topics, so its lag says nothing
+        try:
+            return self._has_read and await self._log.lag(self._group) == 0
+        except StoreUnavailable:
+            return False
+
     async def _turn(self) -> None:
-        self._reads += 1
-        turn = self._reads
         records = await self._log.read(self._group, self._topics, limit=BATCH, wait_s=READ_WAIT_S)
         if records and not await self._process(records):
             return
@@ -122,8 +162,6 @@ class Processor:
         self.processed += len(records)
         self._has_read = True
         async with self._progress:
-            if not records:
-                self._empty_reads = turn
             self._progress.notify_all()
 
     async def _process(self, records: Sequence[Record]) -> bool:
@@ -137,6 +175,8 @@ class Processor:
                     return False
         if not batch:
             return True
+        if self._together:
+            return all(await asyncio.gather(*(self._run(handler, batch) for handler in self._handlers)))
         for handler in self._handlers:
             if not await self._run(handler, batch):
                 return False

@@ -166,6 +166,19 @@ def _decided(result: ToolResult, card: Mapping[str, Any] | None) -> tuple[ToolRe
     return denied, rows
 
 
+def _dated(state: State) -> str:
+    """One sentence when something of this turn's answers came from a copy, else ""."""
+    since: dict[str, str] = {}
+    for message in state["messages"][state["recalled"] :]:
+        for result in said_from_json(message).results:
+            for concern, at in result.stale_since.items():
+                since[concern] = min(at, since.get(concern, at))
+    if not since:
+        return ""
+    told = ", ".join(f"{concern} as of {at[11:16]} UTC on {at[:10]}" for concern, at in sorted(since.items()))
+    return f"(That is the last I know: {told}. The store behind it does not answer now.)"
+
+
 async def answer(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """The model's last words, held against what really happened."""
     last = said_from_json(state["messages"][-1])
@@ -175,6 +188,7 @@ async def answer(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     text, evidence = checked(text, state.get("commands", []))
     if not text:
         text = "I have nothing to say to that."
+    text = f"{text} {_dated(state)}".strip()
     refusals = state.get("refusals", [])
     runtime.stream_writer({"name": "answer", "text": text, "evidence": evidence, "refusals": refusals})
     return {"answer": text}

@@ -55,6 +55,7 @@ def result_to_json(result: ToolResult) -> dict[str, Any]:
         "status": result.status,
         "output": dict(result.output),
         "error": result.error,
+        "stale_since": dict(result.stale_since),
     }
 
 

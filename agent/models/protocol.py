@@ -38,6 +38,8 @@ class ToolResult:
     status: Literal["ok", "error", "refused", "asked", "denied"]
     output: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
+    #: Concern -> since when the answer is only a copy, when a store was away.
+    stale_since: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

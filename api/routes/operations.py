@@ -26,9 +26,10 @@ async def live(deps: Deps) -> Response:
 
 @routes.get("/ready", response_model=wire.ReadyView, responses={503: {"model": wire.ErrorBody}})
 async def ready(request: Request, deps: Deps) -> Response:
-    """Every part works; 503 names those that do not."""
+    """Every part works, or HomeGuard goes on without it (`degraded`); 503 names what it cannot do without."""
     checks = {name: dict(check) for name, check in deps.health().items()}
-    missing = {name: str(check.get("reason", "not ready")) for name, check in checks.items() if not check.get("ok")}
+    down = {name: str(check.get("reason") or "not ready") for name, check in checks.items() if not check.get("ok")}
+    missing = {name: reason for name, reason in down.items() if not checks[name].get("tolerated")}
     if missing:
         message = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
         body = error_body("NOT_READY", message, {"reasons": missing, "checks": checks}, trace_id_of(request))
@@ -36,7 +37,14 @@ async def ready(request: Request, deps: Deps) -> Response:
             encode({"status": "not_ready", **body}), 503, headers={"Retry-After": "1"}, media_type="application/json"
         )
     history = "ready" if deps.history_ready.is_set() else "writing"
-    return reply({"status": "ready", "checks": checks, "history": history, "timestamp": iso(deps.clock.now())})
+    return reply(
+        {
+            "status": "degraded" if down else "ready",
+            "checks": checks,
+            "history": history,
+            "timestamp": iso(deps.clock.now()),
+        }
+    )
 
 
 @routes.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})

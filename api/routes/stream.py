@@ -72,7 +72,7 @@ async def socket(websocket: WebSocket) -> None:
     try:
         caller = await authenticate(websocket, deps)
         require(caller.principal, "read")
-        limits.check_person(caller.principal, f"WS {API}/events/stream")
+        await limits.check_person(caller.principal, f"WS {API}/events/stream")
     except HomeGuardError as error:
         await _refuse(websocket, error)
         return

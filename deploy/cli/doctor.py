@@ -1,6 +1,7 @@
 """`homeguard doctor`: what a start would meet here: port, folder, lock, versions, clock."""
 
 import argparse
+import asyncio
 import json
 import os
 import shutil
@@ -15,11 +16,15 @@ from typing import Literal
 from deploy.cli.main import data_dir_option
 from deploy.instance import find
 from deploy.version import VERSION
+from homeguard.clock import SystemClock
+from homeguard.errors import StartRefused, StoreUnavailable
+from homeguard.runtime import TECHNOLOGIES, Technology
 from homeguard.settings import Settings, load
 from homeguard.stores.sqlite.lock import holder
 
 _PACKAGES = ("apsw", "chainlit", "fastapi", "langgraph", "mcp", "numpy", "uvicorn")
 _LOW_DISK = 1 << 30
+_ENGINE_WAIT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps({"ok": all(f.state != "bad" for f in findings), "findings": [asdict(f) for f in findings]}))
     else:
         for finding in findings:
-            print(f"{finding.state:5} {finding.name:10} {finding.text}")
+            print(f"{finding.state:5} {finding.name:12} {finding.text}")
     return 1 if any(f.state == "bad" for f in findings) else 0
 
 
@@ -111,4 +116,28 @@ def _clock(settings: Settings) -> Iterator[Finding]:
         yield Finding("clock", "ok", time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now)))
 
 
-_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_versions, _folder, _lock, _port, _clock)
+def _engines(settings: Settings) -> Iterator[Finding]:
+    """Each kind of store: who keeps it, and whether that one answers."""
+    for technology in TECHNOLOGIES:
+        ports = ", ".join(technology.ports)
+        if not technology.is_set(settings):
+            yield Finding(technology.name, "ok", f"not set: {ports} are embedded")
+        else:
+            yield asyncio.run(_asked(technology, settings))
+
+
+async def _asked(technology: Technology, settings: Settings) -> Finding:
+    ports = ", ".join(technology.ports)
+    try:
+        async with asyncio.timeout(_ENGINE_WAIT_S), technology.open(settings, SystemClock()) as opened:
+            await opened.engine.ping()
+            return Finding(technology.name, "ok", f"{opened.engine.name} {opened.engine.version} keeps {ports}")
+    except TimeoutError:
+        return Finding(technology.name, "bad", f"does not answer within {_ENGINE_WAIT_S:g} s; it would keep {ports}")
+    except StoreUnavailable as error:
+        return Finding(technology.name, "warn", f"{error.message}; HomeGuard would start without it and wait for it")
+    except StartRefused as error:
+        return Finding(technology.name, "bad", error.message)
+
+
+_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_versions, _folder, _lock, _port, _clock, _engines)

@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "token": ("token", "tokens for MCP clients and devices"),
     "replay": ("replay", "play a recorded sensor log through the intake"),
     "eval": ("evaluate", "replay scenarios and probes, score external cases"),
+    "migrate": ("migrate", "move a home to real engines, or back"),
     "doctor": ("doctor", "look at the port, the folder, the lock, the versions, the clock"),
     "audit": ("audit", "check the chain of the audit"),
 }

@@ -2,11 +2,11 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from deploy.cli.main import data_dir_option
+from deploy.cli.progress import bar
 from deploy.client import DEFAULT_PERSON, Client
 from deploy.instance import running
 from homeguard.errors import HomeGuardError, InvalidInput, NotFound
@@ -54,17 +54,10 @@ def _follow(client: Client, body: bytes, options: argparse.Namespace) -> dict[st
         if "error" in line:
             raise HomeGuardError(line["error"]["message"], code=line["error"]["code"])
         if "summary" in line:
-            _bar(1, 1)
+            bar(1, 1)
             return dict(line["summary"])
-        _bar(line["done"], line["total"])
+        bar(line["done"], line["total"])
     raise HomeGuardError("the replay ended without a summary")
-
-
-def _bar(done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        share = done / total if total else 1.0
-        end = "\n" if done >= total else ""
-        sys.stderr.write(f"\r[{'#' * round(share * 40):40}] {done}/{total}{end}")
 
 
 def _table(summary: dict[str, Any]) -> str:

@@ -25,18 +25,27 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-simulator", dest="simulator", action="store_false", default=None, help="devices do nothing by themselves"
     )
+    parser.add_argument(
+        "--role", choices=("all", "api", "ingest", "processor", "agent"),
+        help="run one part only, beside other processes on the same engines (default all)",
+    )  # fmt: skip
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
     parser.add_argument("--idle-exit-s", type=float, default=None, help=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace) -> int:
-    flags = {k: getattr(options, k) for k in ("host", "port", "data_dir", "demo", "simulator", "log_level")}
+    flags = {k: getattr(options, k) for k in ("host", "port", "data_dir", "demo", "simulator", "log_level", "role")}
     settings = load(flags)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper())
-    for noisy in ("httpx2", "httpcore2", "mcp", "engineio", "socketio", "aiosqlite", "asyncio"):
+    for noisy in (
+        "httpx2", "httpcore2", "mcp", "engineio", "socketio", "aiosqlite", "asyncio", "aiokafka", "kafka", "cassandra",
+        "pymongo", "asyncpg", "redis",
+    ):  # fmt: skip
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # the driver repeats the server's advice at every statement
+    logging.getLogger("cassandra.protocol").setLevel(logging.ERROR)
     try:
         import uvloop
 

@@ -18,7 +18,7 @@ from homeguard.clock import SystemClock
 from homeguard.identity.keys import local_key
 from homeguard.identity.tokens import Tokens
 from homeguard.model import Device, Home, Member, User
-from homeguard.runtime import open_stores
+from homeguard.stores.sqlite.open import open_embedded
 
 EMAIL = "bench@example.com"
 HOME = "bench"
@@ -74,7 +74,7 @@ def token_for(data: Path) -> str:
 async def prepare(data: Path) -> None:
     """One person, one home, 50 devices."""
     clock = SystemClock()
-    async with open_stores(data, clock) as stores:
+    async with open_embedded(data, clock) as stores:
         await stores.users.put_user(User(id=HOME, email=EMAIL, name="Bench", created_at=clock.now()), "-")
         await stores.users.put_home(Home(id=HOME, name="Bench"))
         await stores.users.put_member(Member(home_id=HOME, user_id=HOME, role="owner"))

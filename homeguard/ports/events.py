@@ -17,6 +17,8 @@ class Page:
 
 
 class EventStore(Protocol):
+    """Times are kept to the millisecond at least: events carry no finer ones."""
+
     async def append(self, events: Sequence[Event]) -> int:
         """Store those whose (home, event_id) is new; returns how many were."""
         ...
@@ -32,7 +34,8 @@ class EventStore(Protocol):
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
-        """Events with `start <= at < end`, newest first (ties by event_id), at most `limit` (1..1000).
+        """Events with `start <= at < end`, newest first, equal times by ascending event_id, at most `limit` (1..1000,
+        a number outside is taken as the nearer end).
 
         Raises:
             InvalidInput: the cursor is not one of ours.
@@ -42,7 +45,10 @@ class EventStore(Protocol):
     async def get(self, home_id: str, event_id: str) -> Event | None: ...
 
     async def latest(self, home_id: str, device_ids: Sequence[str]) -> dict[str, Event]:
-        """The newest event of each of these devices that ever had one, by device id (ties by event_id)."""
+        """The newest event of each of these devices that ever had one, by device id: the first that `query` gives.
+
+        No event is that of the device "".
+        """
         ...
 
     async def count(self, home_id: str) -> int: ...
@@ -50,21 +56,21 @@ class EventStore(Protocol):
 
 class AnomalyStore(Protocol):
     async def append(self, anomalies: Sequence[Anomaly]) -> int:
-        """Those whose id is new."""
+        """Store those whose (home, id) is new; returns how many were."""
         ...
 
     async def query(
         self, home_id: str, *, start: datetime, end: datetime, device_id: str = "", limit: int = 100
     ) -> list[Anomaly]:
-        """`start <= at < end`, newest first."""
+        """`start <= at < end`, newest first, equal times by ascending id, at most `limit` (1..1000)."""
         ...
 
 
 class AlertStore(Protocol):
     async def raise_(self, alerts: Sequence[Alert]) -> list[Alert]:
-        """Store those whose id is new and return these."""
+        """Store those whose (home, id) is new and return these: of many who raise one at once, one gets it back."""
         ...
 
     async def query(self, home_id: str, *, start: datetime, end: datetime, limit: int = 100) -> list[Alert]:
-        """`start <= at < end`, newest first."""
+        """`start <= at < end`, newest first, equal times by ascending id, at most `limit` (1..1000)."""
         ...

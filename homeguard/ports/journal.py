@@ -29,7 +29,7 @@ class Journal(Protocol):
         ...
 
     async def adopt(self, commands: Sequence[Command]) -> int:
-        """Take over commands as they are, finished ones too, from another journal; returns how many were new or went on.
+        """Take over commands as they are, finished ones too, from another journal; returns how many changed anything.
 
         A command that is here already keeps what it says, unless that is `pending` and the other's is not.
         """
@@ -93,8 +93,8 @@ class Audit(Protocol):
         ...
 
     async def rows(self, home_id: str, *, limit: int = 100, before: int | None = None) -> list[Mapping[str, Json]]:
-        """Newest first: `{"seq", "at", "actor", "action", "decision", "rule", "detail", "hash"}`; `before`: only those
-        with a smaller `seq`."""
+        """Newest first: `{"seq", "at", "at_us", "actor", "action", "decision", "rule", "detail", "hash"}`; `at_us` is
+        `at` to the microsecond, counted from 1970. `before`: only those with a smaller `seq`."""
         ...
 
     async def adopt(self, home_id: str, rows: Sequence[Mapping[str, Json]]) -> int:
@@ -103,6 +103,7 @@ class Audit(Protocol):
 
         Raises:
             Conflict: they do not go on where the chain of this home ends; nothing was taken.
+            InvalidInput: one is no such row; nothing was taken.
         """
         ...
 

@@ -11,7 +11,8 @@ from homeguard.model import Attributes, LiveState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateChange:
-    """What one record says of a device. `sequence` orders records of equal `at`; `available` None: nothing said."""
+    """What one record says of a device. `sequence` (from 0, below 2^53) orders records of equal `at`; `available` None:
+    nothing said."""
 
     home_id: str
     device_id: str
@@ -25,6 +26,7 @@ class LiveStateStore(Protocol):
     async def apply(self, changes: Sequence[StateChange]) -> list[LiveState]:
         """Merge, attribute by attribute, each only if newer by (at, sequence); returns the states that changed.
 
+        Of two values of one moment and sequence the one whose JSON is greater, byte by byte, is kept.
         Safe to repeat and to shuffle: the result is that of the records in order.
         """
         ...
@@ -69,7 +71,8 @@ class LiveFeed(Protocol):
     def subscribe(
         self, home_id: str, *, user_id: str = "", limit: int = 256
     ) -> AbstractAsyncContextManager[AsyncIterator[Live]]:
-        """What is published from now on. A subscriber that falls `limit` behind gets one `gap` and goes on.
+        """What is published from now on. A subscriber that falls `limit` behind gets one `gap` and goes on, as does one
+        whose link to the other processes broke (`{"missed": n}`; 0 when nobody knows how many).
 
         `home_id="*"` is every home (for HomeGuard's own rooms).
         """

@@ -15,6 +15,10 @@ AGENT_ACTIONS: Final = "agent-actions"
 SCENARIO_EVENTS: Final = "scenario-events"
 NOTIFICATIONS: Final = "notifications"
 
+#: The group that remembers which dead letters were sent on their way again. It may lie far behind, so nothing is kept
+#: for it: `trim` does not wait for this one.
+RETRIES: Final = "dead-letters"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRecord:
@@ -86,7 +90,8 @@ class Log(Protocol):
         ...
 
     async def trim(self, older_than: datetime) -> int:
-        """Delete files whose records are all older and committed by every known group; returns how many went.
+        """Delete files whose records are all older and committed by every known group but `RETRIES`; returns how
+        many went.
 
         A log that keeps its own retention deletes nothing here and returns 0.
         """

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from homeguard.ports.automations import AutomationStore
+from homeguard.ports.contexts import AgentContexts
 from homeguard.ports.conversations import ConversationStore
 from homeguard.ports.devices import DeviceStore
 from homeguard.ports.events import AlertStore, AnomalyStore, EventStore
 from homeguard.ports.journal import Audit, Confirmations, Journal
+from homeguard.ports.limits import RateLimits
 from homeguard.ports.live_state import LiveFeed, LiveStateStore
 from homeguard.ports.log import Log
 from homeguard.ports.outbox import Outbox
@@ -34,3 +36,5 @@ class Stores:
     automations: AutomationStore
     conversations: ConversationStore
     outbox: Outbox
+    limits: RateLimits
+    contexts: AgentContexts

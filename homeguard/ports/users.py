@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from homeguard.model import ArmState, Home, HomeMode, Member, User
+
+#: Characters that an e-mail, a name or a password hash may have: as many as every store keeps.
+LONGEST: Final = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,12 @@ class AccessToken:
 
 class UserStore(Protocol):
     async def put_user(self, user: User, password_hash: str) -> None:
-        """Insert or replace by id. Raises Conflict when the e-mail belongs to another."""
+        """Insert or replace by id.
+
+        Raises:
+            Conflict: the e-mail belongs to another.
+            InvalidInput: the e-mail, the name or the hash has more than `LONGEST` characters.
+        """
         ...
 
     async def user(self, user_id: str) -> User | None: ...

@@ -209,9 +209,10 @@ class CommandService:
             await self._publish_confirmation(card)
         return expired
 
-    async def unfinished(self) -> list[Command]:
-        """At start, before anything new is done: what a crash left pending."""
-        return await self._journal.pending()
+    async def unfinished(self, *, at_least_old: timedelta = timedelta()) -> list[Command]:
+        """At start, before anything new is done: what a crash left pending, that long ago or longer."""
+        latest = self._clock.now() - at_least_old
+        return [command for command in await self._journal.pending() if command.requested_at <= latest]
 
     async def settle(self, left: Sequence[Command]) -> None:
         """Tell them as it is now, never carrying one out a second time. The reports before the crash are known.

@@ -97,6 +97,8 @@ class Connection:
         except TimeoutError as error:
             raise ConnectionRefused("no answer", spoke=False) from error
         self._unanswered = len(subscriptions)
+        if not subscriptions:
+            self.subscribed.set()
         for topic in subscriptions:
             options = SubscribeOptions(qos=1, noLocal=True) if self._version == 5 else None
             if options is not None:

@@ -39,7 +39,8 @@ class MqttLink:
     """One broker, one home. `run` keeps it connected until it is told to stop.
 
     `session_file` keeps the name of the broker's session across restarts (see `pipeline.mqtt.delivery`); `live` lets
-    the link tell news from repetition after a restart. Both are optional and only make it more exact.
+    the link tell news from repetition after a restart. Both are optional and only make it more exact. A link that does
+    not listen (`listens`) only sends: another process takes what devices say. `sender` tells such links apart.
     """
 
     def __init__(
@@ -52,7 +53,10 @@ class MqttLink:
         live: LiveStateStore | None = None,
         clock: Clock | None = None,
         session_file: Path | None = None,
+        listens: bool = True,
+        sender: str = "",
     ) -> None:
+        self._listens = listens
         self._address = parse_address(url)
         self._home_id = home_id
         self._intake = intake
@@ -60,6 +64,8 @@ class MqttLink:
         self._clock = clock or SystemClock()
         digest = hashlib.sha256(f"{home_id}/{self._address.text}".encode()).hexdigest()[:12]
         self.client_id = self._address.client_id or f"homeguard-{digest}"
+        if not listens:
+            self.client_id = f"{self.client_id}-{sender}"
         self.name = self._address.text.partition("://")[2]
         self._origin = Origin(home_id=home_id, source=f"mqtt:{self.name}")
         self._names = DeliveryNames(session_file)
@@ -128,6 +134,8 @@ class MqttLink:
 
     def _subscriptions(self) -> list[str]:
         """The lists of devices first: retained states then find their devices known."""
+        if not self._listens:
+            return []
         listed = [f"{bridge.base}/bridge/devices" for bridge in self._bridges]
         everything = [f"{bridge.base}/#" for bridge in self._bridges]
         return [*listed, *everything, f"homeguard/{self._home_id}/+/events"]

@@ -24,6 +24,7 @@ ROOMS = (
 #: vendor -> the only places that may import it
 VENDORS = {
     "apsw": ("homeguard/stores/",),
+    "asyncpg": ("homeguard/stores/",),
     "sqlite3": (),
     "aiosqlite": ("agent/graph/checkpoints.py",),
     "mcp": ("mcp_servers/", "agent/toolbox.py"),

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -43,6 +44,13 @@ TECHNOLOGIES: Mapping[str, Technology] = {
             ("log", "users", "sessions", "devices", "live", "feed", "events", "anomalies", "alerts", "readings",
              "journal", "confirmations", "audit", "automations", "conversations", "outbox", "limits", "contexts")
         )
+    ),
+    "guarded": Technology(
+        ports=frozenset(
+            ("users", "sessions", "devices", "live", "feed", "events", "anomalies", "alerts", "readings", "journal",
+             "confirmations", "audit", "automations", "conversations", "outbox")
+        ),
+        openers="opener_guarded.py",
     ),
     "postgres": Technology(
         ports=frozenset(("users", "sessions", "journal", "confirmations", "audit", "outbox")),
@@ -163,7 +171,9 @@ async def stores(opener: Opener) -> AsyncIterator[Any]:
         yield opened
 
 
+@cache
 def _load(name: str) -> ModuleType:
+    """The module of that file, once: what is slow to make is made once a process."""
     spec = importlib.util.spec_from_file_location(Path(name).stem, Path(__file__).parent / name)
     assert spec is not None
     assert spec.loader is not None

@@ -1,15 +1,15 @@
-"""Commands, confirmations and the audit."""
+"""Commands and confirmations."""
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from homeguard.errors import Conflict
+from homeguard.errors import Conflict, HomeMismatch
 from homeguard.model import Command, Confirmation, Effect
 
-PORTS = ("journal", "confirmations", "audit")
+PORTS = ("journal", "confirmations")
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -99,6 +99,102 @@ async def test_what_a_crash_left_pending_is_found_again(opener):
         assert await stores.journal.pending() == [command(1), command(2, home_id="h2")]
 
 
+async def test_of_many_that_begin_or_finish_one_command_one_does(stores):
+    journal = stores.journal
+
+    begun = await asyncio.gather(*(journal.begin(command(1, command=f"do{n}")) for n in range(30)))
+    finished = await asyncio.gather(*(journal.finish("h1", "c1", "failed", f"r{n}", AT) for n in range(30)))
+
+    assert begun.count(True) == 1
+    (winner,) = [n for n, answer in enumerate(finished) if answer is not None]
+    expected = command(1, command=f"do{begun.index(True)}", outcome="failed", reason=f"r{winner}", finished_at=AT)
+    assert finished[winner] == await journal.command("h1", "c1") == expected
+
+
+async def test_commands_of_one_moment_come_by_id_backwards_and_the_bound_is_of_any_time_zone(stores):
+    for number in (1, 3, 2):
+        await stores.journal.begin(command(number, requested_at=AT))
+    zone = timezone(timedelta(hours=-9, minutes=-30))
+
+    async def ids(since: datetime, **query) -> list[str]:
+        return [c.id for c in await stores.journal.commands("h1", since=since.astimezone(zone), **query)]
+
+    assert await ids(AT) == ["c3", "c2", "c1"]
+    assert await ids(AT, limit=2) == ["c3", "c2"]
+    assert await ids(AT, limit=0) == []
+    assert await ids(AT + timedelta(microseconds=1)) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1.0, 0.1 + 0.2, 2**53 + 1, -(2**40), True, None, "", 'a"b\\c\n', "家 🏠", [], {}, [1, [2.5, {"k": [None]}]]],
+)
+async def test_what_a_command_carries_is_read_back_to_the_last_type(stores, value):
+    given = command(1, parameters={"z": value, "a": {"n": value}}, reason="why", cause="é")
+    await stores.journal.begin(given)
+
+    found = await stores.journal.command("h1", "c1")
+
+    assert found == given
+    assert repr(found.parameters["z"]) == repr(value)
+    assert list(found.parameters) == ["z", "a"]
+
+
+async def test_a_journal_takes_over_what_another_one_says(opener):
+    done = command(1, outcome="confirmed", reason="ok", finished_at=AT + timedelta(microseconds=7))
+    sent = command(2, outcome="sent", finished_at=AT)
+    foreign = command(1, home_id="h2", outcome="refused", reason="no", finished_at=AT)
+    async with opener() as stores:
+        assert await stores.journal.adopt([done, sent, command(3), foreign]) == 4
+        assert await stores.journal.adopt([done, sent, command(3), foreign]) == 0
+        assert await stores.journal.adopt([]) == 0
+    async with opener() as stores:
+        assert await stores.journal.commands("h1", since=AT) == [command(3), sent, done]
+        assert await stores.journal.command("h2", "c1") == foreign
+        assert await stores.journal.pending() == [command(3)]
+        assert not await stores.journal.begin(done)
+
+
+async def test_only_a_pending_command_goes_on_when_it_is_taken_over(stores):
+    for number, outcome in enumerate(("pending", "pending", "sent", "failed")):
+        await stores.journal.begin(command(number))
+        if outcome != "pending":
+            await stores.journal.finish("h1", f"c{number}", outcome, "here", AT)
+    there = [
+        command(0, outcome="confirmed", reason="there", finished_at=AT + SECOND),
+        command(1, reason="there"),
+        command(2, outcome="confirmed", reason="there", finished_at=AT + SECOND),
+        command(3, outcome="pending", reason="there"),
+    ]
+
+    assert await stores.journal.adopt(there) == 1
+
+    assert await stores.journal.commands("h1", since=AT) == [
+        command(3, outcome="failed", reason="here", finished_at=AT),
+        command(2, outcome="sent", reason="here", finished_at=AT),
+        command(1),
+        there[0],
+    ]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+async def test_of_one_command_told_twice_the_finished_one_is_taken_over(stores, backwards):
+    told = [command(1), command(1, outcome="failed", reason="x", finished_at=AT)]
+
+    assert await stores.journal.adopt(told[::-1] if backwards else told) == 1
+
+    assert await stores.journal.command("h1", "c1") == told[1]
+
+
+async def test_a_journal_taken_over_by_many_at_once_is_taken_over_once(stores):
+    batch = [command(n, home_id=f"h{n % 3}") for n in range(300)]
+
+    counts = await asyncio.gather(*(stores.journal.adopt(batch if n % 2 else batch[::-1]) for n in range(10)))
+
+    assert sum(counts) == 300
+    assert len(await stores.journal.pending()) == 300
+
+
 async def test_a_question_is_stored_once_while_it_is_open(stores):
     assert await stores.confirmations.ask(QUESTION) == QUESTION
     assert await stores.confirmations.ask(replace(QUESTION, text="Other?")) == QUESTION
@@ -181,6 +277,100 @@ async def test_only_an_approved_question_is_settled(stores):
     assert (await stores.confirmations.get("h1", "q2")).outcome == ()
 
 
+async def test_of_many_that_ask_at_once_all_get_the_one_question(stores):
+    asked = await asyncio.gather(*(stores.confirmations.ask(replace(QUESTION, text=f"Unlock? {n}")) for n in range(30)))
+
+    assert set(map(repr, asked)) == {repr(await stores.confirmations.get("h1", "q1"))}
+    assert len(await stores.confirmations.all("h1")) == 1
+
+
+async def test_a_question_that_was_answered_may_be_asked_again(stores):
+    await stores.confirmations.ask(QUESTION)
+    await stores.confirmations.decide("h1", "q1", approve=True, by="anna", now=AT, commands=[])
+    await stores.confirmations.settle("h1", "q1", ({"command_id": "c1"},))
+    again = replace(QUESTION, text="Again?", effects=(), created_at=AT + MINUTE, expires_at=AT + 6 * MINUTE)
+
+    assert await stores.confirmations.ask(again) == again
+    assert await stores.confirmations.get("h1", "q1") == again
+    assert await stores.confirmations.all("h1") == [again]
+
+
+async def test_an_answer_and_the_end_of_its_time_have_one_winner(stores):
+    for number in range(20):
+        await stores.confirmations.ask(replace(QUESTION, id=f"q{number:02}"))
+    late, in_time = AT + 5 * MINUTE, AT + 4 * MINUTE
+
+    async def answer(number: int) -> str:
+        decided = await stores.confirmations.decide(
+            "h1", f"q{number:02}", approve=True, by="anna", now=in_time, commands=[command(number)]
+        )
+        return f"q{number:02}" if decided else ""
+
+    *answered, expired = await asyncio.gather(*(answer(n) for n in range(20)), stores.confirmations.expire(late))
+
+    approved = {id_ for id_ in answered if id_}
+    assert approved.isdisjoint(c.id for c in expired)
+    assert approved | {c.id for c in expired} == {f"q{n:02}" for n in range(20)}
+    assert {c.id: c.state for c in await stores.confirmations.all("h1")} == (
+        dict.fromkeys(approved, "approved") | {c.id: "expired" for c in expired}
+    )
+    assert len(await stores.journal.pending()) == len(approved)
+
+
+async def test_an_answer_with_another_homes_command_is_refused_whole(stores):
+    await stores.confirmations.ask(QUESTION)
+
+    with pytest.raises(HomeMismatch):
+        await stores.confirmations.decide(
+            "h1", "q1", approve=True, by="anna", now=AT, commands=[command(1), command(2, home_id="h2")]
+        )
+
+    assert await stores.confirmations.get("h1", "q1") == QUESTION
+    assert await stores.journal.pending() == []
+
+
+async def test_all_questions_of_a_home_come_oldest_first_in_any_state(opener):
+    young, twin = replace(QUESTION, id="q0", created_at=AT + SECOND), replace(QUESTION, id="q2")
+    async with opener() as stores:
+        for question in (young, twin, QUESTION, replace(QUESTION, home_id="h2")):
+            await stores.confirmations.ask(question)
+        await stores.confirmations.decide("h1", "q1", approve=False, by="ben", now=AT, commands=[])
+        await stores.confirmations.expire(AT + 5 * MINUTE)
+    async with opener() as stores:
+        assert await stores.confirmations.all("h1") == [
+            replace(QUESTION, state="denied", decided_by="ben", decided_at=AT),
+            replace(twin, state="expired"),
+            replace(young, state="expired"),
+        ]
+        assert await stores.confirmations.all("h3") == []
+
+
+async def test_questions_are_taken_over_as_they_are_unless_they_are_here(opener):
+    settled = replace(
+        QUESTION, state="approved", decided_by="anna", decided_at=AT + SECOND, outcome=({"set": {"lock": 1.5}},)
+    )
+    expired, foreign = replace(QUESTION, id="q2", state="expired"), replace(settled, home_id="h2")
+    here = replace(QUESTION, id="q3", text="Here")
+    async with opener() as stores:
+        await stores.confirmations.ask(here)
+        assert await stores.confirmations.adopt([settled, expired, expired, foreign, replace(here, text="There")]) == 3
+        assert await stores.confirmations.adopt([settled, expired, foreign]) == 0
+        assert await stores.confirmations.adopt([]) == 0
+    async with opener() as stores:
+        assert await stores.confirmations.all("h1") == [settled, expired, here]
+        assert await stores.confirmations.all("h2") == [foreign]
+        assert await stores.journal.pending() == []
+
+
+async def test_an_open_question_that_was_taken_over_is_answered_here(stores):
+    counts = await asyncio.gather(*(stores.confirmations.adopt([QUESTION]) for _ in range(10)))
+    decided = await stores.confirmations.decide("h1", "q1", approve=True, by="anna", now=AT, commands=[command(1)])
+
+    assert sum(counts) == 1
+    assert decided.state == "approved"
+    assert await stores.journal.pending() == [command(1)]
+
+
 async def test_expiring_closes_what_is_over_in_all_homes_once(stores):
     other = replace(QUESTION, home_id="h2", created_at=AT + SECOND)
     young = replace(QUESTION, id="q9", expires_at=AT + 6 * MINUTE)
@@ -204,26 +394,3 @@ async def test_an_open_question_survives_a_reopen_and_is_answered_then(opener):
     async with opener() as stores:
         assert (await stores.confirmations.get("h1", "q1")).state == "approved"
         assert await stores.journal.pending() == [command(1)]
-
-
-async def note(stores, home_id: str, number: int) -> None:
-    await stores.audit.write(
-        home_id, at=AT, actor="anna", action=f"act{number}", decision="allow", rule="T1", detail={"n": number}
-    )
-
-
-async def test_the_audit_is_numbered_per_home_newest_first_and_chained(opener):
-    async with opener() as stores:
-        await asyncio.gather(*(note(stores, f"h{n % 2}", n) for n in range(10)))
-    async with opener() as stores:
-        await note(stores, "h0", 10)
-        rows = await stores.audit.rows("h0", limit=3)
-
-        assert [row["seq"] for row in rows] == [6, 5, 4]
-        assert {**rows[0], "hash": ""} == {
-            "seq": 6, "at": "2026-03-01T12:00:00.000Z", "actor": "anna", "action": "act10", "decision": "allow",
-            "rule": "T1", "detail": {"n": 10}, "hash": "",
-        }  # fmt: skip
-        assert len({row["hash"] for row in rows}) == 3
-        assert await stores.audit.rows("h9") == []
-        assert await stores.audit.verify() == 11

@@ -27,7 +27,7 @@ from homeguard.identity.keys import local_key
 from homeguard.identity.tokens import Tokens
 from homeguard.model import Member
 from homeguard.ports.log import EVENTS
-from homeguard.runtime import open_stores
+from homeguard.stores.sqlite.open import open_embedded
 from scenarios.homes import load_home
 
 NURSERY = Path(__file__).parent / "nursery.py"
@@ -104,7 +104,7 @@ async def furnish(data: Path) -> str:
     """John's home in an empty folder; its id."""
     clock = SystemClock()
     made = load_home("john", clock.now())
-    async with open_stores(data, clock) as stores:
+    async with open_embedded(data, clock) as stores:
         await stores.users.put_user(made.owner, "-")
         await stores.users.put_home(made.home)
         await stores.users.put_member(Member(home_id=made.home.id, user_id=made.owner.id, role="owner"))
@@ -219,7 +219,7 @@ async def stored_in_the_end(server: Nursery, ledger: Ledger) -> tuple[list[str],
 async def executed(data: Path, home_id: str) -> list[str]:
     """Command ids that the thermostat was told, once for each time: the log keeps also what stores drop as known."""
     found: list[str] = []
-    async with open_stores(data, SystemClock()) as stores:
+    async with open_embedded(data, SystemClock()) as stores:
         await stores.log.seek("looking", None)
         while records := await stores.log.read("looking", [EVENTS], limit=10_000, wait_s=0):
             for record in records:

@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from brokers import MOSQUITTO, PAYLOADS, Broker
+from compose_schema import compose_schema
 from instances import Up
 
 
@@ -19,6 +20,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items
         if (MOSQUITTO is None and item.get_closest_marker("broker"))
         or (not PAYLOADS.is_file() and "foreign_payloads" in getattr(item, "fixturenames", ()))
+        or ("schema_of_compose" in getattr(item, "fixturenames", ()) and compose_schema() is None)
     ]
     config.hook.pytest_deselected(items=gone)
     items[:] = [item for item in items if item not in gone]

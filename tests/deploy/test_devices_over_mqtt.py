@@ -14,7 +14,7 @@ from instances import Up, until
 
 from homeguard.clock import SystemClock
 from homeguard.ports.log import DEAD_LETTERS
-from homeguard.runtime import open_stores
+from homeguard.stores.sqlite.open import open_embedded
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 HOME = "John's home"
@@ -205,7 +205,7 @@ async def test_what_cannot_be_read_becomes_a_dead_letter_and_what_was_said_meanw
     assert again.stop()[0] == 0
     bridge.close()
 
-    async with open_stores(again.data, SystemClock()) as stores:
+    async with open_embedded(again.data, SystemClock()) as stores:
         await stores.log.seek("looking", None)
         letters = await stores.log.read("looking", [DEAD_LETTERS], limit=1000, wait_s=0)
     reasons: dict[str, list[str]] = {}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from homeguard.clock import SystemClock
 from homeguard.model import Notice
-from homeguard.runtime import open_stores
+from homeguard.stores.sqlite.open import open_embedded
 from pipeline.delivery import Delivery
 
 AT = datetime(2026, 7, 15, 14, 32, tzinfo=UTC)
@@ -20,7 +20,7 @@ def notice(notice_id: str, recipient: str) -> Notice:
 
 
 async def test_each_message_goes_to_its_person_once(tmp_path: Path) -> None:
-    async with open_stores(tmp_path, SystemClock()) as stores:
+    async with open_embedded(tmp_path, SystemClock()) as stores:
         delivery = Delivery(outbox=stores.outbox, feed=stores.feed, clock=SystemClock())
         await stores.outbox.put([notice("1", "anna"), notice("2", "ben"), notice("3", "anna")])
         async with stores.feed.subscribe("h", user_id="anna") as items:

@@ -33,8 +33,8 @@ class Collect:
 
 
 @asynccontextmanager
-async def running(log: MemoryLog, clock: ManualClock, *handlers) -> AsyncIterator[Processor]:
-    processor, stop = Processor(log, "g", [EVENTS], handlers, clock), asyncio.Event()
+async def running(log: MemoryLog, clock: ManualClock, *handlers, together: bool = False) -> AsyncIterator[Processor]:
+    processor, stop = Processor(log, "g", [EVENTS], handlers, clock, together=together), asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(processor.run(stop))
         try:
@@ -114,6 +114,39 @@ async def test_a_store_that_is_away_is_waited_for_and_nothing_is_lost(log, clock
     assert handler.seen == ids
     assert not log.topics[DEAD_LETTERS]
     assert max(clock.slept) == 5.0
+
+
+async def test_handlers_that_need_nothing_of_one_another_work_side_by_side(log, clock):
+    ids = await filled(log, 3)
+    first_is_in, second_is_in = asyncio.Event(), asyncio.Event()
+
+    class Meets(Collect):
+        def __init__(self, mine: asyncio.Event, others: asyncio.Event) -> None:
+            super().__init__()
+            self.mine, self.others = mine, others
+
+        async def __call__(self, batch):
+            self.mine.set()
+            await self.others.wait()
+            await super().__call__(batch)
+
+    handlers = Meets(first_is_in, second_is_in), Meets(second_is_in, first_is_in)
+    async with asyncio.timeout(5), running(log, clock, *handlers, together=True) as processor:
+        await processor.caught_up()
+
+    assert [h.seen for h in handlers] == [ids, ids]
+
+
+async def test_side_by_side_too_nothing_is_committed_while_one_store_is_away(log, clock):
+    ids = await filled(log, 4)
+    away, well = Collect(*[StoreUnavailable("away")] * 20, poison=frozenset(("e2",))), Collect()
+
+    async with running(log, clock, away, well, together=True) as processor:
+        await processor.caught_up()
+
+    assert away.seen == ["e0", "e1", "e3"]
+    assert well.seen == ids
+    assert processor.poisoned == 1
 
 
 async def test_a_dead_letter_that_cannot_be_kept_is_tried_again(log, clock):

@@ -15,7 +15,8 @@ import pytest
 
 from homeguard.clock import HomeClocks
 from homeguard.ports.log import NewRecord
-from homeguard.runtime import Stores, open_stores
+from homeguard.ports.stores import Stores
+from homeguard.stores.sqlite.open import open_embedded
 from pipeline.intake.intake import Intake
 from scenarios.homes import DemoHome, load_home
 
@@ -87,7 +88,7 @@ async def _world(folder: Path) -> AsyncIterator[World]:
     clock = ManualClock(datetime(2026, 5, 6, 18, 0, tzinfo=UTC))
     clocks = HomeClocks(clock)
     log = RecordedLog()
-    async with open_stores(folder, clock) as stores:
+    async with open_embedded(folder, clock) as stores:
         john = load_home("john", clock.now())
         await stores.users.put_user(john.owner, "hash")
         await stores.users.put_home(john.home)

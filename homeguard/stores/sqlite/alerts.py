@@ -16,7 +16,7 @@ _PUT = (
 )
 _QUERY = (
     "SELECT id, home_id, at, kind, severity, title, text, device_id, event_ids, state, is_simulated FROM alerts"
-    " WHERE home_id = ? AND at >= ? AND at < ? ORDER BY at DESC, id DESC LIMIT ?"
+    " WHERE home_id = ? AND at >= ? AND at < ? ORDER BY at DESC, id LIMIT ?"
 )
 
 
@@ -44,7 +44,7 @@ class SqliteAlerts:
         return await self._database.write(put)
 
     async def query(self, home_id: str, *, start: datetime, end: datetime, limit: int = 100) -> list[Alert]:
-        given = (home_id, micros(start), micros(end), limit)
+        given = (home_id, micros(start), micros(end), min(max(limit, 1), 1000))
         rows = await self._database.rows(_QUERY, given)
         return [_alert(row) for row in rows]
 

@@ -18,8 +18,8 @@ _SELECT = (
     "SELECT id, home_id, device_id, at, kind, score, severity, explanation, event_id, metric, value, expected_low,"
     " expected_high FROM anomalies "
 )
-_BY_TIME = _SELECT + "WHERE home_id = ? AND at >= ? AND at < ? ORDER BY at DESC, id DESC LIMIT ?"
-_BY_DEVICE = _SELECT + "WHERE home_id = ? AND device_id = ? AND at >= ? AND at < ? ORDER BY at DESC, id DESC LIMIT ?"
+_BY_TIME = _SELECT + "WHERE home_id = ? AND at >= ? AND at < ? ORDER BY at DESC, id LIMIT ?"
+_BY_DEVICE = _SELECT + "WHERE home_id = ? AND device_id = ? AND at >= ? AND at < ? ORDER BY at DESC, id LIMIT ?"
 
 
 class SqliteAnomalies:
@@ -47,7 +47,7 @@ class SqliteAnomalies:
     async def query(
         self, home_id: str, *, start: datetime, end: datetime, device_id: str = "", limit: int = 100
     ) -> list[Anomaly]:
-        span = (micros(start), micros(end), limit)
+        span = (micros(start), micros(end), min(max(limit, 1), 1000))
         sql, given = (_BY_DEVICE, (home_id, device_id, *span)) if device_id else (_BY_TIME, (home_id, *span))
         rows = await self._database.rows(sql, given)
         return [_anomaly(row) for row in rows]

@@ -4,6 +4,8 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+import msgspec
+
 from homeguard.model import Value
 
 #: When a record was true: (at in microseconds, sequence).
@@ -48,8 +50,8 @@ class Attribute:
         return True
 
     def _settle_tie(self, place: int, point: Point) -> bool:
-        """Two values of one moment and sequence: the greater text wins, whichever came first."""
-        if repr(point[2]) <= repr(self.points[place][2]):
+        """Two values of one moment and sequence: the greater JSON text wins, byte by byte, whichever came first."""
+        if msgspec.json.encode(point[2]) <= msgspec.json.encode(self.points[place][2]):
             return False
         self.points[place] = point
         return True

@@ -1,20 +1,20 @@
 """Who asked for what and what was decided, in `home.db`, chained so that a changed or missing row shows."""
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import apsw
 
-from homeguard.clock import iso
-from homeguard.errors import Conflict, StartRefused
+from homeguard.chain import EMPTY, Head, Row, Walk, as_row, as_told, canonical_json, linked, taken_over
+from homeguard.errors import StartRefused
 from homeguard.model import Json
-from homeguard.stores.sqlite.columns import canonical_json, json_value, micros, moment
+from homeguard.stores.sqlite.columns import micros
 from homeguard.stores.sqlite.database import BUSY_TIMEOUT_MS, Database
 
 _HEAD: Final = "SELECT seq, hash FROM audit_heads WHERE home_id = ?"
+_HEADS: Final = "SELECT home_id, seq, hash FROM audit_heads ORDER BY home_id"
 _PUT: Final = (
     "INSERT INTO audit (home_id, seq, at, actor, action, decision, rule, detail, hash)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -24,9 +24,11 @@ _PUT_HEAD: Final = (
     " ON CONFLICT (home_id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash"
 )
 _ROWS: Final = (
-    "SELECT seq, at, actor, action, decision, rule, detail, hash FROM audit WHERE home_id = ? ORDER BY seq DESC LIMIT ?"
+    "SELECT home_id, seq, at, actor, action, decision, rule, detail, hash FROM audit"
+    " WHERE home_id = ? AND seq < coalesce(?, 9223372036854775807) ORDER BY seq DESC LIMIT ?"
 )
 _ALL: Final = "SELECT home_id, seq, at, actor, action, decision, rule, detail, hash FROM audit ORDER BY home_id, seq"
+_HASHES: Final = "SELECT seq, hash FROM audit WHERE home_id = ? AND seq BETWEEN ? AND ?"
 
 
 class SqliteAudit:
@@ -46,28 +48,25 @@ class SqliteAudit:
         rule: str,
         detail: Mapping[str, Json],
     ) -> None:
-        texts = (actor, action, decision, rule, canonical_json(detail))
-        stamp = micros(at)
+        row = Row(home_id, 0, micros(at), actor, action, decision, rule, canonical_json(detail))
+        await self._database.write(lambda c: _append(c, home_id, [linked(_head(c, home_id), row)]))
 
-        def put(c: apsw.Connection) -> None:
-            head: Any = c.execute(_HEAD, (home_id,)).fetchone()
-            last, before = head or (0, "")
-            link = _link(before, home_id, last + 1, stamp, texts)
-            c.execute(_PUT, (home_id, last + 1, stamp, *texts, link))
-            c.execute(_PUT_HEAD, (home_id, last + 1, link))
+    async def rows(self, home_id: str, *, limit: int = 100, before: int | None = None) -> list[Mapping[str, Json]]:
+        return [as_told(Row(*row)) for row in await self._database.rows(_ROWS, (home_id, before, limit))]
 
-        await self._database.write(put)
+    async def adopt(self, home_id: str, rows: Sequence[Mapping[str, Json]]) -> int:
+        given = [as_row(home_id, row) for row in rows]
+        numbers = [row.seq for row in given]
 
-    async def rows(self, home_id: str, *, limit: int = 100) -> list[Mapping[str, Json]]:
-        return [
-            {
-                "seq": seq, "at": iso(moment(at)), "actor": actor, "action": action, "decision": decision,
-                "rule": rule, "detail": json_value(detail), "hash": link,
-            }
-            for seq, at, actor, action, decision, rule, detail, link in await self._database.rows(
-                _ROWS, (home_id, limit)
-            )
-        ]  # fmt: skip
+        def adopt(c: apsw.Connection) -> int:
+            if not given:
+                return 0
+            here: Any = c.execute(_HASHES, (home_id, min(numbers), max(numbers))).fetchall()
+            new = taken_over(_head(c, home_id), dict(here), given)
+            _append(c, home_id, new)
+            return len(new)
+
+        return await self._database.write(adopt)
 
     async def verify(self) -> int:
         return await self._database.read(_verify)
@@ -88,29 +87,22 @@ def verify_file(path: Path) -> int:
         raise StartRefused(f"{path} cannot be read: {error}") from error
 
 
-def _link(before: str, home_id: str, seq: int, at: int, texts: tuple[str, ...]) -> str:
-    """SHA-256 over the row before's and this row's fields, as a JSON array so that no two rows read the same."""
-    return hashlib.sha256(canonical_json([before, home_id, seq, at, *texts]).encode()).hexdigest()
+def _head(c: apsw.Connection, home_id: str) -> Head:
+    found: Any = c.execute(_HEAD, (home_id,)).fetchone()
+    return found or EMPTY
+
+
+def _append(c: apsw.Connection, home_id: str, rows: Sequence[Row]) -> None:
+    for row in rows:
+        c.execute(_PUT, row)
+    if rows:
+        c.execute(_PUT_HEAD, (home_id, rows[-1].seq, rows[-1].hash))
 
 
 def _verify(c: apsw.Connection) -> int:
-    heads: dict[str, tuple[int, str]] = {}
-    checked = 0
+    walk = Walk()
     rows: Any = c.execute(_ALL)
-    for home_id, seq, at, actor, action, decision, rule, detail, link in rows:
-        last, before = heads.get(home_id, (0, ""))
-        if seq != last + 1:
-            raise Conflict(f"the audit of home {home_id} lacks row {last + 1}", home_id=home_id, seq=last + 1)
-        if link != _link(before, home_id, seq, at, (actor, action, decision, rule, detail)):
-            raise Conflict(f"row {seq} of the audit of home {home_id} was changed", home_id=home_id, seq=seq)
-        heads[home_id] = (seq, link)
-        checked += 1
-    noted: Any = c.execute("SELECT home_id, seq, hash FROM audit_heads ORDER BY home_id")
-    for home_id, seq, link in noted:
-        last, before = heads.pop(home_id, (0, ""))
-        if (last, before) != (seq, link):
-            missing = min(last + 1, seq)
-            raise Conflict(f"the audit of home {home_id} lacks row {missing}", home_id=home_id, seq=missing)
-    for home_id in heads:
-        raise Conflict(f"the audit of home {home_id} lacks its end", home_id=home_id, seq=heads[home_id][0])
-    return checked
+    for row in rows:
+        walk.step(Row(*row))
+    noted: Any = c.execute(_HEADS)
+    return walk.end(noted)

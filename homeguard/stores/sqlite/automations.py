@@ -4,6 +4,7 @@ from typing import Any
 
 import apsw
 
+from homeguard.finite import refuse_unfinite
 from homeguard.model import Automation
 from homeguard.stores.sqlite.columns import json_text, json_value, micros_or_none, moment_or_none
 from homeguard.stores.sqlite.database import Database
@@ -25,6 +26,9 @@ class SqliteAutomations:
         self._database = database
 
     async def put(self, automation: Automation) -> None:
+        refuse_unfinite(automation.trigger, "trigger")
+        refuse_unfinite(automation.conditions, "conditions")
+        refuse_unfinite(automation.actions, "actions")
         row = (
             automation.home_id,
             automation.id,

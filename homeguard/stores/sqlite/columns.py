@@ -48,8 +48,3 @@ def json_text(value: object) -> str:
 
 def json_value(text: str) -> Any:
     return _DECODER.decode(text)
-
-
-def canonical_json(value: object) -> str:
-    """JSON with sorted keys: the same value is the same text."""
-    return msgspec.json.encode(value, order="deterministic", enc_hook=_plain).decode()

@@ -18,6 +18,11 @@ _COLUMNS: Final = (
 )
 _SELECT: Final = f"SELECT {_COLUMNS} FROM confirmations "  # noqa: S608 - literals
 _ONE: Final = _SELECT + "WHERE home_id = ? AND id = ?"
+_ALL: Final = _SELECT + "WHERE home_id = ? ORDER BY created_at, id"
+_ADOPT: Final = (
+    f"INSERT OR IGNORE INTO confirmations ({_COLUMNS})"  # noqa: S608 - literals
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _PUT: Final = (
     f"INSERT OR REPLACE INTO confirmations ({_COLUMNS})"  # noqa: S608 - literals
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -93,6 +98,19 @@ class SqliteConfirmations:
         """Oldest first."""
         rows: list[Any] = await self._database.write(lambda c: c.execute(_EXPIRE, (micros(now),)).fetchall())
         return sorted((_confirmation(row) for row in rows), key=lambda found: (found.created_at, found.id))
+
+    async def all(self, home_id: str) -> list[Confirmation]:
+        return [_confirmation(row) for row in await self._database.rows(_ALL, (home_id,))]
+
+    async def adopt(self, confirmations: Sequence[Confirmation]) -> int:
+        rows = [_row(confirmation) for confirmation in confirmations]
+
+        def adopt(c: apsw.Connection) -> int:
+            before = c.total_changes()
+            c.executemany(_ADOPT, rows).fetchall()
+            return c.total_changes() - before
+
+        return await self._database.write(adopt)
 
 
 def _row(confirmation: Confirmation) -> tuple[Cell, ...]:

@@ -9,8 +9,7 @@ from homeguard.errors import HomeMismatch
 from homeguard.model import Message, Thread
 from homeguard.stores.sqlite.columns import Cell, json_text, json_value, micros, moment
 from homeguard.stores.sqlite.database import Database
-
-TITLE_LENGTH = 60
+from homeguard.titles import title_of
 
 _THREAD = "SELECT home_id, user_id, id, title, created_at, updated_at FROM threads "
 _PUT_THREAD = (
@@ -50,7 +49,7 @@ class SqliteConversations:
         def put(c: apsw.Connection) -> None:
             for m in messages:
                 at = micros(m.at)
-                c.execute(_PUT_THREAD, (home_id, m.user_id, m.thread_id, _title(m.text), at, at))
+                c.execute(_PUT_THREAD, (home_id, m.user_id, m.thread_id, title_of(m.text), at, at))
                 c.execute(
                     _PUT_MESSAGE,
                     (
@@ -71,13 +70,13 @@ class SqliteConversations:
             "home": home_id,
             "user": user_id,
             "words": json_text(search.casefold().split()),
-            "limit": limit,
+            "limit": max(limit, 0),
         }
         rows = await self._database.rows(_THREADS, given)
         return [_thread(row) for row in rows]
 
     async def messages(self, home_id: str, user_id: str, thread_id: str, *, limit: int = 200) -> list[Message]:
-        given = (home_id, user_id, thread_id, limit)
+        given = (home_id, user_id, thread_id, max(limit, 0))
         rows = await self._database.rows(_MESSAGES, given)
         return [_message(row) for row in reversed(rows)]
 
@@ -88,15 +87,6 @@ class SqliteConversations:
             return c.changes()
 
         return await self._database.write(clear)
-
-
-def _title(text: str) -> str:
-    """The first words of a text, up to 60 characters, cut between words where there is a gap."""
-    words = " ".join(text.split())
-    if len(words) <= TITLE_LENGTH:
-        return words
-    cut = words[:TITLE_LENGTH]
-    return (cut.rsplit(" ", 1)[0] if " " in cut else cut[:-1]) + "…"
 
 
 def _thread(row: Any) -> Thread:

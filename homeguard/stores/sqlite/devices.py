@@ -6,6 +6,7 @@ from typing import Any
 
 import apsw
 
+from homeguard.finite import refuse_unfinite
 from homeguard.model import Device, Hardware
 from homeguard.stores.sqlite.columns import Cell, json_text, json_value, micros_or_none, moment_or_none
 from homeguard.stores.sqlite.database import Database
@@ -39,10 +40,15 @@ class SqliteDevices:
             self._keep(_device(row))
 
     async def put(self, devices: Sequence[Device]) -> None:
+        for device in devices:
+            refuse_unfinite(device.config, "config")
+            refuse_unfinite(device.binding, "binding")
         rows = [_row(device) for device in devices]
+        # Memory holds what a restart would read: what the caller keeps of it changes nothing here.
+        kept = [_device(row) for row in rows]
         async with self._writing:
             await self._database.write(
-                lambda c: c.executemany(_PUT, rows).fetchall(), then=lambda _: self._keep_all(devices)
+                lambda c: c.executemany(_PUT, rows).fetchall(), then=lambda _: self._keep_all(kept)
             )
 
     def _keep_all(self, devices: Sequence[Device]) -> None:

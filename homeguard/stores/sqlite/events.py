@@ -1,16 +1,13 @@
 """Events by device, by home and by type, in `events.db`."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from datetime import datetime
 from heapq import merge
 from typing import Any, Final
 
 import apsw
-import msgspec
 
-from homeguard.errors import InvalidInput
+from homeguard.event_cursor import cursor_of, place_of
 from homeguard.model import Event, Metadata
 from homeguard.ports.events import Page
 from homeguard.stores.sqlite.columns import Cell, json_text, json_value, micros, moment
@@ -26,10 +23,10 @@ _SELECT: Final = (
     " signal_strength, is_simulated, source, trust, lane, cause, traceparent FROM events "
 )
 _SPAN: Final = (
-    "AND at >= :start AND at < :end AND (at < :below OR (at = :below AND event_id < :below_id))"
-    " ORDER BY at DESC, event_id DESC LIMIT :limit"
+    "AND at >= :start AND at < :end AND (at < :below OR (at = :below AND event_id > :below_id))"
+    " ORDER BY at DESC, event_id LIMIT :limit"
 )
-_LATEST: Final = _SELECT + "WHERE home_id = ? AND device_id = ? ORDER BY at DESC, event_id DESC LIMIT 1"
+_LATEST: Final = _SELECT + "WHERE home_id = ? AND device_id = ? ORDER BY at DESC, event_id LIMIT 1"
 _BY_TIME: Final = _SELECT + "WHERE home_id = :home " + _SPAN
 _BY_TYPE: Final = _SELECT + "WHERE home_id = :home AND event_type = :type " + _SPAN
 _BY_DEVICE: Final = _SELECT + "WHERE home_id = :home AND device_id = :device " + _SPAN
@@ -42,7 +39,7 @@ _FOREVER: Final = 2**62
 
 
 class SqliteEvents:
-    """An `EventStore`. Events of equal `at` come by descending event id."""
+    """An `EventStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -70,7 +67,7 @@ class SqliteEvents:
     ) -> Page:
         limit = min(max(limit, 1), 1000)
         last = micros(end) if end is not None else _FOREVER
-        below, below_id = (last, "") if cursor is None else _behind(cursor)
+        below, below_id = (last, "") if cursor is None else place_of(cursor)
         given: dict[str, Cell] = {
             "home": home_id, "device": device_id, "start": micros(start) if start is not None else -_FOREVER,
             # The narrower of both ends, so that the index starts at the cursor.
@@ -86,11 +83,11 @@ class SqliteEvents:
                 return c.execute(_BY_TIME, given).fetchall()
             # One walk of the index a type, then merged: a walk over several would have to sort them all.
             found: list[list[Any]] = [c.execute(_BY_TYPE, {**given, "type": t}).fetchall() for t in set(event_types)]
-            return list(merge(*found, key=lambda row: (row[3], row[1]), reverse=True))[: limit + 1]
+            return list(merge(*found, key=lambda row: (-row[3], row[1])))[: limit + 1]
 
         rows = await self._database.read(find)
         items = tuple(_event(row) for row in rows[:limit])
-        return Page(items=items, next_cursor=_cursor(items[-1]) if len(rows) > limit else None)
+        return Page(items=items, next_cursor=cursor_of(items[-1]) if len(rows) > limit else None)
 
     async def get(self, home_id: str, event_id: str) -> Event | None:
         row = await self._database.row(_SELECT + "WHERE home_id = ? AND event_id = ?", (home_id, event_id))
@@ -98,7 +95,11 @@ class SqliteEvents:
 
     async def latest(self, home_id: str, device_ids: Sequence[str]) -> dict[str, Event]:
         def find(c: apsw.Connection) -> dict[str, Any]:
-            rows = ((device_id, c.execute(_LATEST, (home_id, device_id)).fetchone()) for device_id in device_ids)
+            rows = (
+                (device_id, c.execute(_LATEST, (home_id, device_id)).fetchone())
+                for device_id in device_ids
+                if device_id
+            )
             return {device_id: row for device_id, row in rows if row is not None}
 
         return {device_id: _event(row) for device_id, row in (await self._database.read(find)).items()}
@@ -106,26 +107,6 @@ class SqliteEvents:
     async def count(self, home_id: str) -> int:
         (count,) = await self._database.row("SELECT count(*) FROM events WHERE home_id = ?", (home_id,))
         return int(count)
-
-
-def _cursor(event: Event) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode((micros(event.at), event.event_id))).decode().rstrip("=")
-
-
-def _behind(cursor: str) -> tuple[int, str]:
-    """Where a page ended: (at, event_id).
-
-    Raises:
-        InvalidInput: the cursor is not one of ours.
-    """
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        at, event_id = msgspec.json.decode(text, type=tuple[int, str])
-    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
-        raise InvalidInput("the cursor is not one that a page gave", field="cursor") from error
-    if abs(at) >= _FOREVER:
-        raise InvalidInput("the cursor is not one that a page gave", field="cursor")
-    return at, event_id
 
 
 def _row(event: Event) -> tuple[Cell, ...]:

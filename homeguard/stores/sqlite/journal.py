@@ -1,7 +1,10 @@
 """Every command and what came of it, in `home.db`."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
+
+import apsw
 
 from homeguard.model import Command, Outcome
 from homeguard.stores.sqlite.columns import Cell, json_text, json_value, micros, micros_or_none, moment, moment_or_none
@@ -22,6 +25,10 @@ _FINISH: Final = (
 _SINCE: Final = _SELECT + "WHERE home_id = ? AND requested_at >= ? ORDER BY requested_at DESC, id DESC LIMIT ?"
 _SINCE_BY_DEVICE: Final = (
     _SELECT + "WHERE home_id = ? AND device_id = ? AND requested_at >= ? ORDER BY requested_at DESC, id DESC LIMIT ?"
+)
+_ADOPT: Final = INSERT_COMMAND + (
+    " ON CONFLICT (home_id, id) DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason,"
+    " finished_at = excluded.finished_at WHERE outcome = 'pending' AND excluded.outcome <> 'pending'"
 )
 _EXECUTED: Final = (
     "SELECT count(*) FROM commands WHERE home_id = ? AND tier = ? AND caller = ? AND requested_at >= ?"
@@ -62,6 +69,17 @@ class SqliteJournal:
         """Oldest first."""
         rows = await self._database.rows(_SELECT + "WHERE outcome = 'pending' ORDER BY requested_at, id")
         return [_command(row) for row in rows]
+
+    async def adopt(self, commands: Sequence[Command]) -> int:
+        def adopt(c: apsw.Connection) -> int:
+            taken = set()
+            for command in commands:
+                c.execute(_ADOPT, command_row(command, command.outcome))
+                if c.changes():
+                    taken.add((command.home_id, command.id))
+            return len(taken)
+
+        return await self._database.write(adopt)
 
     async def executed_since(self, home_id: str, tier: int, caller: str, since: datetime) -> int:
         (count,) = await self._database.row(_EXECUTED, (home_id, tier, caller, micros(since)))

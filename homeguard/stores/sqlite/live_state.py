@@ -111,6 +111,27 @@ class SqliteLiveStates:
         states[device_id] = _state(home_id, device_id, merged)
         return states[device_id] if states[device_id] != before else None
 
+    async def adopt(self, states: Sequence[LiveState]) -> int:
+        """As the port says; one write. The last word on a device that occurs twice is the one that was seen later."""
+        async with self._writing:
+            taken: dict[tuple[str, str], _Merged] = {}
+            count = 0
+            for state in states:
+                key, merged = (state.home_id, state.device_id), _adopted(state)
+                here = taken.get(key) or self._merged.get(key)
+                if here is None or here.seen is None or (merged.seen is not None and here.seen <= merged.seen):
+                    taken[key] = merged
+                    count += 1
+            rows = [(home_id, device_id, _ENCODER.encode(merged)) for (home_id, device_id), merged in taken.items()]
+
+            def keep(_: object) -> None:
+                for key, merged in taken.items():
+                    self._keep(key, merged)
+
+            if rows:
+                await self._database.write(lambda c: c.executemany(_PUT, rows).fetchall(), then=keep)
+            return count
+
     async def get(self, home_id: str, device_id: str) -> LiveState | None:
         return self._states.get(home_id, {}).get(device_id)
 
@@ -138,6 +159,20 @@ class SqliteLiveStates:
             if state.available and state.last_seen_at is not None and state.last_seen_at < before
         ]
         return [state for *_, state in sorted(silent, key=lambda found: found[:3])]
+
+
+def _adopted(state: LiveState) -> _Merged:
+    """What is known of a device of which only the outcome is known. Sequences begin at 0, so -1 is before them all."""
+    seen = None if state.last_seen_at is None else micros(state.last_seen_at)
+    said = max((micros(at) for at in state.changed_at.values()), default=0) if seen is None else seen
+    return _Merged(
+        attributes={
+            name: Attribute([(said, -1, value)], (micros(state.changed_at[name]), value))
+            for name, value in state.attributes.items()
+        },
+        available=(said, -1, state.available),
+        seen=seen,
+    )
 
 
 def _state(home_id: str, device_id: str, merged: _Merged) -> LiveState:

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from homeguard.clock import Clock
 from homeguard.errors import HomeGuardError, Overloaded, StartRefused, StoreUnavailable
-from homeguard.ports.log import NewRecord, Record
+from homeguard.ports.log import RETRIES, NewRecord, Record
 from homeguard.stores.sqlite.appender import SEGMENT_SIZE, Append, Appender, Written, sync_directory
 from homeguard.stores.sqlite.columns import micros, moment
 from homeguard.stores.sqlite.offsets import check_group, load_offsets, save_offsets
@@ -22,6 +23,7 @@ from homeguard.stores.sqlite.segments import (
     Segment,
     encode,
     first_since,
+    last_of,
     locate,
     read_from,
     scan,
@@ -69,6 +71,8 @@ class _Group:
     position: int
     committed: int
     delivered: int
+    #: What it reads; None before its first read.
+    wanted: frozenset[str] | None = None
     place: Place | None = None
     #: One reader at a time moves the position.
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -176,6 +180,8 @@ class SegmentLog:
                 raise StoreUnavailable("the log is closed")
             arrived = self._arrived
             async with reader.moving:
+                reader.wanted = wanted
+                self._pass_over_deleted(group, reader)
                 found = await self._next(reader, wanted, max(1, limit))
                 if reader.settle():
                     self._note_moved(group)
@@ -186,6 +192,15 @@ class SegmentLog:
                     await arrived.wait()
             except TimeoutError:
                 return []
+
+    def _pass_over_deleted(self, group: str, reader: _Group) -> None:
+        """Nothing is kept for a group that `trim` does not wait for."""
+        first = self._segments[0].first
+        if reader.position < first:
+            reader.position, reader.place = first, None
+        if reader.committed < first:
+            reader.committed, reader.delivered = first, max(first, reader.delivered)
+            self._note_moved(group)
 
     async def _next(self, reader: _Group, wanted: frozenset[str], limit: int) -> list[Record]:
         """The next records of these topics that are there now; moves the reader over what it passes."""
@@ -263,16 +278,35 @@ class SegmentLog:
             self._note_moved(group)
 
     async def lag(self, group: str) -> int:
-        return self._end - self._group(group).committed
+        """As the port says. Before its first read a group counts the records of every topic; what lies further back
+        than the memory reaches is counted whole too."""
+        reader = self._group(group)
+        committed = max(reader.committed, self._segments[0].first)
+        start = self._end - len(self._tail)
+        if reader.wanted is None or committed < start:
+            return self._end - committed
+        return sum(record.topic in reader.wanted for record in islice(self._tail, committed - start, None))
+
+    async def tail(self, topic: str, *, limit: int) -> list[Record]:
+        """As the port says. What memory no longer holds is read back through the files."""
+        found = [record for record in self._tail if record.topic == topic][-max(1, limit) :]
+        start = self._end - len(self._tail)
+        for segment in self._segments[::-1]:
+            missing = max(1, limit) - len(found)
+            if not missing or segment.first >= start:
+                continue
+            end = min(start, self._following(segment))
+            found = await asyncio.to_thread(last_of, segment, topic, end, missing) + found
+        return found
 
     async def trim(self, older_than: datetime) -> int:
-        """Delete whole files whose records are all older and done for every known group; returns how many went."""
+        """As the port says; files go whole."""
         limit = micros(older_than)
         count = 0
         while len(self._segments) > 1:
             following = self._segments[1]
             begun = await asyncio.to_thread(starts_at, following)
-            done = min((group.committed for group in self._groups.values()), default=self._end)
+            done = min((group.committed for name, group in self._groups.items() if name != RETRIES), default=self._end)
             if following.first > done or begun is None or begun > limit:
                 break
             # The name goes first from what readers see, then from the folder.
@@ -331,7 +365,7 @@ class SegmentLog:
         self._segments = segments_in(self._directory) or [Segment(0, segment_path(self._directory, 0))]
         self._segments[-1].path.touch(mode=0o600)
         sync_directory(self._directory)
-        self._check_unread(min(offsets.values(), default=0))
+        self._check_unread(min((at for name, at in offsets.items() if name != RETRIES), default=0))
         last = self._segments[-1]
         found = _mend(last)
         self._end = last.first + found.count

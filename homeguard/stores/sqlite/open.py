@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from homeguard.clock import Clock
+from homeguard.identity.limits import MemoryRateLimits
 from homeguard.ports.stores import Stores
 from homeguard.stores.sqlite.alerts import SqliteAlerts
 from homeguard.stores.sqlite.anomalies import SqliteAnomalies
 from homeguard.stores.sqlite.audit import SqliteAudit
 from homeguard.stores.sqlite.automations import SqliteAutomations
 from homeguard.stores.sqlite.confirmations import SqliteConfirmations
+from homeguard.stores.sqlite.contexts import MemoryContexts
 from homeguard.stores.sqlite.conversations import SqliteConversations
 from homeguard.stores.sqlite.database import open_database
 from homeguard.stores.sqlite.devices import SqliteDevices
@@ -64,6 +66,8 @@ async def open_embedded(data_dir: Path, clock: Clock, *, held: Held | None = Non
             automations=SqliteAutomations(home),
             conversations=SqliteConversations(home),
             outbox=SqliteOutbox(home),
+            limits=MemoryRateLimits(clock),
+            contexts=MemoryContexts(clock),
         )
 
 

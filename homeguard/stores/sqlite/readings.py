@@ -1,5 +1,6 @@
 """Measured numbers over time in `events.db`: raw, by minute and by hour, always in step."""
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
@@ -16,6 +17,8 @@ _Key: TypeAlias = tuple[str, str, str]
 
 _MINUTE: Final = 60_000_000
 _HOUR: Final = 60 * _MINUTE
+#: A value counts in a total as no more than this: a total that overflowed would refuse all that comes after it.
+_BOUND: Final = 1e290
 _PUT: Final = (
     "INSERT INTO readings (series, at, event_id, value, is_simulated, unit) VALUES (?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (series, at, event_id) DO NOTHING RETURNING series, at, value"
@@ -56,6 +59,8 @@ class SqliteReadings:
         self._series: dict[_Key, tuple[int, str]] = {}
 
     async def append(self, readings: Sequence[Reading]) -> int:
+        if not all(math.isfinite(r.value) for r in readings):
+            raise InvalidInput("a reading is a finite number", field="value")
         known = self._series
 
         def append(c: apsw.Connection) -> tuple[int, dict[_Key, tuple[int, str]]]:
@@ -91,11 +96,6 @@ class SqliteReadings:
     async def windows(
         self, home_id: str, device_id: str, metric: str, *, start: datetime, end: datetime, every: timedelta
     ) -> list[Window]:
-        """As the port says.
-
-        Raises:
-            InvalidInput: `every` is not a whole number of minutes, one at least.
-        """
         step = every // timedelta(microseconds=1)
         if step <= 0 or step % _MINUTE:
             raise InvalidInput("windows are whole minutes long", field="every")
@@ -134,7 +134,8 @@ def _rollup(new: Sequence[tuple[int, int, float]], length: int) -> list[tuple[in
     for series, at, value in new:
         slots.setdefault((series, at // length), []).append(value)
     return [
-        (series, slot, len(values), sum(values), min(values), max(values)) for (series, slot), values in slots.items()
+        (series, slot, len(values), sum(max(-_BOUND, min(_BOUND, v)) for v in values), min(values), max(values))
+        for (series, slot), values in slots.items()
     ]
 
 

@@ -9,6 +9,7 @@ import os
 import re
 import struct
 import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ RECORD_LIMIT: Final = 8 * 1024 * 1024
 _FRAME: Final = struct.Struct("<II")
 _HEAD: Final = struct.Struct("<BqHHI")
 _LAST_OF_APPEND: Final = 1
+_CHUNK: Final = 1024 * 1024
 _NAME: Final = re.compile(r"(\d{20})\.log")
 _NO_HEADERS: Final[dict[str, str]] = {}
 
@@ -200,6 +202,23 @@ def locate(segment: Segment, offset: int) -> Place:
 def first_since(segment: Segment, at: int) -> int | None:
     """The offset of the first record of the file that was appended at `at` (microseconds) or later."""
     return next((place.offset for place, appended_at in _heads(segment) if appended_at >= at), None)
+
+
+def last_of(segment: Segment, topic: str, end: int, limit: int) -> list[Record]:
+    """The last records of a topic in the file, before the offset `end`, oldest first.
+
+    Raises:
+        StoreUnavailable: a record is damaged; names the file and the position.
+    """
+    found: deque[Record] = deque(maxlen=limit)
+    place, wanted = Place(segment, segment.first, 0), frozenset((topic,))
+    while place.offset < end:
+        some, after = read_from(place, end=end, wanted=wanted, limit=end, chunk=_CHUNK)
+        if after == place:
+            raise StoreUnavailable(f"the record at byte {place.position} of {segment.path} is cut off")
+        found += some
+        place = after
+    return list(found)
 
 
 def starts_at(segment: Segment) -> int | None:

@@ -8,6 +8,7 @@ from homeguard.ports.users import AccessToken, Session
 from homeguard.stores.sqlite.columns import json_text, json_value, micros, micros_or_none, moment, moment_or_none
 from homeguard.stores.sqlite.database import Database
 
+_SESSION = "SELECT id, user_id, home_id, refresh_hash, created_at, expires_at, revoked_at FROM sessions "
 _SELECT = (
     "SELECT id, home_id, user_id, kind, name, token_hash, scopes, servers, device_id, created_at, expires_at,"
     " revoked_at FROM tokens "
@@ -34,14 +35,11 @@ class SqliteSessions:
         await self._database.change(sql, row)
 
     async def session(self, session_id: str) -> Session | None:
-        sql = "SELECT id, user_id, home_id, refresh_hash, created_at, expires_at, revoked_at FROM sessions WHERE id = ?"
-        row: Any = await self._database.row(sql, (session_id,))
-        if row is None:
-            return None
-        return Session(
-            id=row[0], user_id=row[1], home_id=row[2], refresh_hash=row[3], created_at=moment(row[4]),
-            expires_at=moment(row[5]), revoked_at=moment_or_none(row[6]),
-        )  # fmt: skip
+        row = await self._database.row(_SESSION + "WHERE id = ?", (session_id,))
+        return None if row is None else _session(row)
+
+    async def sessions(self) -> list[Session]:
+        return [_session(row) for row in await self._database.rows(_SESSION + "ORDER BY id")]
 
     async def rotate(self, session_id: str, old_hash: str, new_hash: str, expires_at: datetime) -> bool:
         sql = (
@@ -84,6 +82,13 @@ class SqliteSessions:
         """The first time counts."""
         sql = "UPDATE tokens SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?"
         return await self._database.change(sql, (micros(at), token_id)) == 1
+
+
+def _session(row: Any) -> Session:
+    return Session(
+        id=row[0], user_id=row[1], home_id=row[2], refresh_hash=row[3], created_at=moment(row[4]),
+        expires_at=moment(row[5]), revoked_at=moment_or_none(row[6]),
+    )  # fmt: skip
 
 
 def _token(row: Any) -> AccessToken:

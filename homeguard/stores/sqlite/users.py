@@ -4,8 +4,9 @@ from typing import Any, Final
 
 import apsw
 
-from homeguard.errors import Conflict
+from homeguard.errors import Conflict, InvalidInput
 from homeguard.model import ArmState, Home, HomeMode, Member, User
+from homeguard.ports.users import LONGEST
 from homeguard.stores.sqlite.columns import micros, moment
 from homeguard.stores.sqlite.database import Database
 
@@ -20,6 +21,10 @@ class SqliteUsers:
         self._database = database
 
     async def put_user(self, user: User, password_hash: str) -> None:
+        for field, text in (("email", user.email), ("name", user.name), ("password_hash", password_hash)):
+            if len(text) > LONGEST:
+                raise InvalidInput(f"{field} is longer than {LONGEST} characters", field=field)
+
         def put(c: apsw.Connection) -> None:
             key = user.email.casefold()
             taken = c.execute("SELECT 1 FROM users WHERE email_key = ? AND id <> ?", (key, user.id)).fetchone()

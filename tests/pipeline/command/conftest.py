@@ -14,7 +14,7 @@ from homeguard.errors import DriverFailed
 from homeguard.model import Command, Device, Event, Home, Member, Principal, User
 from homeguard.ports.log import EVENTS, HEARTBEATS
 from homeguard.ports.stores import Stores
-from homeguard.runtime import open_stores
+from homeguard.stores.sqlite.open import open_embedded
 from homeguard.vocabulary import DEVICE_TYPES
 from pipeline.command.acts import Acts
 from pipeline.command.execution import Execution
@@ -87,7 +87,7 @@ class World:
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     clock = SystemClock()
-    async with open_stores(tmp_path, clock) as stores:
+    async with open_embedded(tmp_path, clock) as stores:
         now = datetime.now(UTC)
         await stores.users.put_user(User(id="h", email="h@x.com", name="H", created_at=now), "-")
         await stores.users.put_home(Home(id="h", name="Home", unit_system="us", time_zone="America/New_York"))

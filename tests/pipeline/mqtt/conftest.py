@@ -19,7 +19,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from homeguard.clock import HomeClocks, SystemClock
 from homeguard.ports.log import DEAD_LETTERS, EVENTS
-from homeguard.runtime import Stores, open_stores
+from homeguard.ports.stores import Stores
+from homeguard.stores.sqlite.open import open_embedded
 from pipeline.intake.intake import Intake
 from pipeline.mqtt.link import MqttLink
 
@@ -136,7 +137,7 @@ class Home:
 @pytest.fixture
 async def home(tmp_path: Path) -> AsyncIterator[Home]:
     clock = SystemClock()
-    async with open_stores(tmp_path / "data", clock) as stores:
+    async with open_embedded(tmp_path / "data", clock) as stores:
         yield Home(stores, Intake(log=stores.log, devices=stores.devices, clock=clock, clocks=HomeClocks(clock)))
 
 

@@ -1,0 +1,132 @@
+"""Puts the guarded stores together: which port is asked where, and what follows what."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+from homeguard.clock import Clock
+from homeguard.ports.log import Log
+from homeguard.ports.spool import Spool
+from homeguard.ports.stores import Stores
+from homeguard.stores.guarded.alerts import ForwardedAlerts
+from homeguard.stores.guarded.audit import GuardedAudit
+from homeguard.stores.guarded.automations import GuardedAutomations
+from homeguard.stores.guarded.confirmations import GuardedConfirmations
+from homeguard.stores.guarded.conversations import GuardedConversations
+from homeguard.stores.guarded.copies import LocalCopy
+from homeguard.stores.guarded.counters import GuardedContexts, GuardedLimits
+from homeguard.stores.guarded.devices import GuardedDevices
+from homeguard.stores.guarded.engine import GuardedEngine
+from homeguard.stores.guarded.events import GuardedAnomalies, GuardedEvents
+from homeguard.stores.guarded.feed import bridge
+from homeguard.stores.guarded.forwarder import Forwarder, forward
+from homeguard.stores.guarded.journal import GuardedJournal
+from homeguard.stores.guarded.live_state import GuardedLive, mirror
+from homeguard.stores.guarded.log import GuardedLog
+from homeguard.stores.guarded.near import MergedLive, NearAutomations, NearDevices, NearUsers
+from homeguard.stores.guarded.outbox import ForwardedOutbox
+from homeguard.stores.guarded.readings import GuardedReadings
+from homeguard.stores.guarded.replicas import AutomationsReplica, DevicesReplica, Replica, UsersReplica, replicate
+from homeguard.stores.guarded.sessions import GuardedSessions
+from homeguard.stores.guarded.takers import TAKERS
+from homeguard.stores.guarded.users import GuardedUsers
+
+Engines = Mapping[str, GuardedEngine[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembled:
+    """`waiting`: technology -> rows that wait in the spool for it."""
+
+    stores: Stores
+    near: Stores
+    stream: Log | None
+    waiting: Callable[[], Mapping[str, int]]
+
+
+async def assemble(
+    local: Stores,
+    engines: Engines,
+    spool: Spool,
+    clock: Clock,
+    stack: AsyncExitStack,
+    *,
+    keeps_live: bool,
+    is_shared: bool,
+) -> Assembled:
+    """The stores of `engines` in front of the `local` ones; what works beside them ends with `stack`.
+
+    Concerns without an engine stay local.
+    """
+    stores = near = local
+    forwarders: dict[str, Forwarder] = {}
+    replicas: list[Replica] = []
+
+    async def forwarder(name: str) -> Forwarder:
+        made = await stack.enter_async_context(forward(engines[name], spool, clock, TAKERS))
+        forwarders[name] = made
+        return made
+
+    if (postgres := engines.get("PostgreSQL")) is not None:
+        passed_on = await forwarder("PostgreSQL")
+        people = LocalCopy("users", local.users)
+        users = GuardedUsers(postgres, people)
+        journal = GuardedJournal(postgres, local.journal, passed_on)
+        stores = replace(
+            stores,
+            users=users,
+            sessions=GuardedSessions(postgres, passed_on, clock),
+            journal=journal,
+            confirmations=GuardedConfirmations(postgres, journal, passed_on),
+            audit=GuardedAudit(postgres, passed_on),
+            outbox=ForwardedOutbox(local.outbox, postgres, passed_on),
+        )
+        replicas.append(UsersReplica(postgres, people))
+        near = replace(stores, users=NearUsers(local.users, users))
+    if (mongo := engines.get("MongoDB")) is not None:
+        passed_on = await forwarder("MongoDB")
+        things, rules = LocalCopy("devices", local.devices), LocalCopy("automations", local.automations)
+        devices, automations = GuardedDevices(mongo, things), GuardedAutomations(mongo, rules)
+        said = GuardedConversations(mongo, local.conversations, passed_on)
+        stores = replace(stores, devices=devices, automations=automations, conversations=said)
+        near = replace(
+            near,
+            devices=NearDevices(local.devices, devices),
+            automations=NearAutomations(local.automations, automations),
+            conversations=said,
+        )
+        replicas += [
+            DevicesReplica(mongo, things, local.users.homes),
+            AutomationsReplica(mongo, rules, local.users.homes),
+        ]
+    if (scylla := engines.get("Scylla")) is not None:
+        alerts = ForwardedAlerts(local.alerts, scylla, await forwarder("Scylla"))
+        events, anomalies = GuardedEvents(scylla, clock), GuardedAnomalies(scylla, clock)
+        stores = replace(stores, events=events, anomalies=anomalies, alerts=alerts)
+        near = replace(near, events=events, anomalies=anomalies, alerts=alerts)
+    if (timescale := engines.get("TimescaleDB")) is not None:
+        readings = GuardedReadings(timescale, clock)
+        stores, near = replace(stores, readings=readings), replace(near, readings=readings)
+    if (redis := engines.get("Redis")) is not None:
+        feed = await stack.enter_async_context(bridge(local.feed, redis, clock))
+        far = GuardedLive(redis, clock)
+        live: Any = far
+        if keeps_live:
+            live = await stack.enter_async_context(mirror(local.live, redis, clock, local.users.homes))
+            if is_shared:
+                live = MergedLive(live, far)
+        shared = {
+            "live": live, "feed": feed, "limits": GuardedLimits(redis, local.limits),
+            "contexts": GuardedContexts(redis),
+        }  # fmt: skip
+        stores, near = replace(stores, **shared), replace(near, **shared)
+    kafka = engines.get("Kafka")
+    if replicas:
+        await stack.enter_async_context(replicate(replicas, clock))
+    return Assembled(
+        stores=stores,
+        near=near,
+        stream=GuardedLog(kafka) if kafka is not None else None,
+        waiting=lambda: {name: f.waiting() for name, f in forwarders.items()},
+    )

@@ -1,0 +1,261 @@
+"""Keeps the local copies in step with their engines, so that reflexes need to ask nobody else."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Final, Protocol
+
+from homeguard.clock import Clock
+from homeguard.errors import Conflict, HomeGuardError
+from homeguard.model import Automation, Device, Home, Member, User
+from homeguard.ports.automations import AutomationStore
+from homeguard.ports.devices import DeviceStore
+from homeguard.ports.users import UserStore
+from homeguard.stores.guarded.background import beside, pause
+from homeguard.stores.guarded.copies import LocalCopy
+from homeguard.stores.guarded.engine import GuardedEngine, Opened
+from homeguard.stores.guarded.faces import WithAutomations, WithDevices, WithUsers
+
+log = logging.getLogger("homeguard.engines")
+
+EVERY_S: Final = 5.0
+#: Password hashes cannot be listed, so they are asked for one by one, and less often.
+HASHES_EVERY_S: Final = 60.0
+
+Homes = Callable[[], Awaitable[Sequence[Home]]]
+
+
+class Replica(Protocol):
+    """One concern that is copied."""
+
+    @property
+    def concern(self) -> str: ...
+
+    @property
+    def engine(self) -> GuardedEngine[Opened]: ...
+
+    @property
+    def synced_at(self) -> datetime | None:
+        """When the copy was last the same as the engine's; None: not yet since the start."""
+        ...
+
+    async def catch_up(self, now: datetime) -> None:
+        """Make the copy the same.
+
+        Raises:
+            StoreUnavailable: the engine is away; the copy may have a part.
+        """
+        ...
+
+
+@asynccontextmanager
+async def replicate(replicas: Sequence[Replica], clock: Clock) -> AsyncIterator["Replicas"]:
+    """Copies at once, then every five seconds and when one of their engines returns, for the length of the block.
+
+    `replicas` in an order in which each finds what it needs: users (and homes) first. The first round is over when the
+    block begins; engines that are away do not hold it up.
+    """
+    work = Replicas(replicas, clock)
+    for replica in replicas:
+        replica.engine.on_return(work._wake.set)
+    await work.catch_up()
+    async with beside(work._run()):
+        yield work
+
+
+class Replicas:
+    """Made by `replicate`."""
+
+    def __init__(self, replicas: Sequence[Replica], clock: Clock) -> None:
+        self._replicas = tuple(replicas)
+        self._clock = clock
+        self._wake = asyncio.Event()
+
+    def synced_at(self) -> dict[str, datetime | None]:
+        """By concern."""
+        return {replica.concern: replica.synced_at for replica in self._replicas}
+
+    async def catch_up(self) -> None:
+        """One round over all; what is away is left out."""
+        for replica in self._replicas:
+            try:
+                await replica.catch_up(self._clock.now())
+            except HomeGuardError as error:
+                log.debug("%s are not copied now: %s", replica.concern, error.message)
+            except Exception:
+                log.exception("%s are not copied now", replica.concern)
+
+    async def _run(self) -> None:
+        while True:
+            await pause(self._clock, EVERY_S, until=self._wake)
+            self._wake.clear()
+            await self.catch_up()
+
+
+class UsersReplica:
+    """People, homes and members. None of them is ever deleted by a port, so none is here."""
+
+    def __init__(self, engine: GuardedEngine[WithUsers], copy: LocalCopy[UserStore]) -> None:
+        self._engine = engine
+        self._copy = copy
+        self._hashes_at: datetime | None = None
+
+    @property
+    def concern(self) -> str:
+        return self._copy.concern
+
+    @property
+    def engine(self) -> GuardedEngine[Opened]:
+        return self._engine
+
+    @property
+    def synced_at(self) -> datetime | None:
+        return self._copy.synced_at
+
+    async def catch_up(self, now: datetime) -> None:
+        copy, version = self._copy, self._copy.version
+        users = await self._engine.call(lambda s: s.users.users())
+        homes = await self._engine.call(lambda s: s.users.homes())
+        members = {home.id: await self._members(home.id) for home in homes}
+        known_users = {user.id: user for user in await copy.store.users()}
+        all_hashes = self._hashes_at is None or (now - self._hashes_at).total_seconds() >= HASHES_EVERY_S
+        wanted = [user for user in users if all_hashes or known_users.get(user.id) != user]
+        with_hash = [await self._with_hash(user.email) for user in wanted]
+        async with copy.lock:
+            if copy.version != version:
+                return
+            for user, password_hash in filter(None, with_hash):
+                if await copy.store.user_by_email(user.email) != (user, password_hash):
+                    await self._put_user(user, password_hash)
+            known_homes = {home.id: home for home in await copy.store.homes()}
+            for home in homes:
+                if known_homes.get(home.id) != home:
+                    await copy.store.put_home(home)
+                known_members = await copy.store.members(home.id)
+                for member in members[home.id]:
+                    if member not in known_members:
+                        await copy.store.put_member(member)
+            copy.synced_at = now
+            if all_hashes:
+                self._hashes_at = now
+
+    async def _members(self, home_id: str) -> list[Member]:
+        return await self._engine.call(lambda s: s.users.members(home_id))
+
+    async def _with_hash(self, email: str) -> tuple[User, str] | None:
+        return await self._engine.call(lambda s: s.users.user_by_email(email))
+
+    async def _put_user(self, user: User, password_hash: str) -> None:
+        try:
+            await self._copy.store.put_user(user, password_hash)
+        except Conflict:
+            # Two people changed their addresses crosswise: a later round gets through, or the copy keeps the old one.
+            log.warning("person %s is not copied: another one here has that e-mail address", user.id)
+
+
+class DevicesReplica:
+    """The devices of all homes. `homes` lists them, from the local copy."""
+
+    def __init__(self, engine: GuardedEngine[WithDevices], copy: LocalCopy[DeviceStore], homes: Homes) -> None:
+        self._engine = engine
+        self._copy = copy
+        self._homes = homes
+        self._seen: set[tuple[str, str]] = set()
+
+    @property
+    def concern(self) -> str:
+        return self._copy.concern
+
+    @property
+    def engine(self) -> GuardedEngine[Opened]:
+        return self._engine
+
+    @property
+    def synced_at(self) -> datetime | None:
+        return self._copy.synced_at
+
+    async def catch_up(self, now: datetime) -> None:
+        copy, version = self._copy, self._copy.version
+        there: dict[str, list[Device]] = {}
+        for home in await self._homes():
+            there[home.id] = await self._of_home(home.id)
+        if not there:
+            # No home is known yet, so nobody was asked.
+            return
+        is_filled = any(there.values())
+        async with copy.lock:
+            if copy.version != version:
+                return
+            for home_id, devices in there.items():
+                here = {device.id: device for device in await copy.store.of_home(home_id)}
+                changed = [device for device in devices if here.pop(device.id, None) != device]
+                if changed:
+                    await copy.store.put(changed)
+                self._seen.update((home_id, device.id) for device in devices)
+                for device_id in here:
+                    if may_go((home_id, device_id), self._seen, is_filled):
+                        await copy.store.delete(home_id, device_id)
+                        self._seen.discard((home_id, device_id))
+            copy.synced_at = now
+
+    async def _of_home(self, home_id: str) -> list[Device]:
+        return await self._engine.call(lambda s: s.devices.of_home(home_id))
+
+
+class AutomationsReplica:
+    """The rules of all homes. `homes` lists them, from the local copy."""
+
+    def __init__(self, engine: GuardedEngine[WithAutomations], copy: LocalCopy[AutomationStore], homes: Homes) -> None:
+        self._engine = engine
+        self._copy = copy
+        self._homes = homes
+        self._seen: set[tuple[str, str]] = set()
+
+    @property
+    def concern(self) -> str:
+        return self._copy.concern
+
+    @property
+    def engine(self) -> GuardedEngine[Opened]:
+        return self._engine
+
+    @property
+    def synced_at(self) -> datetime | None:
+        return self._copy.synced_at
+
+    async def catch_up(self, now: datetime) -> None:
+        copy, version = self._copy, self._copy.version
+        there: dict[str, list[Automation]] = {}
+        for home in await self._homes():
+            there[home.id] = await self._of_home(home.id)
+        if not there:
+            # No home is known yet, so nobody was asked.
+            return
+        is_filled = any(there.values())
+        async with copy.lock:
+            if copy.version != version:
+                return
+            for home_id, rules in there.items():
+                here = {rule.id: rule for rule in await copy.store.of_home(home_id)}
+                for rule in rules:
+                    if here.pop(rule.id, None) != rule:
+                        await copy.store.put(rule)
+                self._seen.update((home_id, rule.id) for rule in rules)
+                for rule_id in here:
+                    if may_go((home_id, rule_id), self._seen, is_filled):
+                        await copy.store.delete(home_id, rule_id)
+                        self._seen.discard((home_id, rule_id))
+            copy.synced_at = now
+
+    async def _of_home(self, home_id: str) -> list[Automation]:
+        return await self._engine.call(lambda s: s.automations.of_home(home_id))
+
+
+def may_go(key: tuple[str, str], seen: Set[tuple[str, str]], is_filled: bool) -> bool:
+    """Whether something that only the copy has may be deleted from it.
+
+    Not when the engine is empty in all homes and never had it: then the copy is a home that was not moved there yet.
+    """
+    return key in seen or is_filled

@@ -1,0 +1,75 @@
+"""Opens readings in PostgreSQL: as hypertables where TimescaleDB is there, in plain partitions where it is not."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from homeguard.clock import Clock
+from homeguard.ports.engine import Engine
+from homeguard.ports.readings import ReadingStore
+from homeguard.stores.postgresql import Pool, open_pool
+from homeguard.stores.timescale.ground import LEDGER, Ground, find_ground
+from homeguard.stores.timescale.readings import TimescaleReadings
+from homeguard.stores.timescale.retention import Retention
+
+KEEP: Final = timedelta(days=90)
+
+_log = logging.getLogger("homeguard")
+
+_EXTENSION_VERSION: Final = "SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimescaleStores:
+    """What is kept here, and the server that keeps it."""
+
+    readings: ReadingStore
+    engine: Engine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimescaleEngine:
+    """An `Engine`: `name` says how readings lie there, `version` is PostgreSQL's."""
+
+    pool: Pool
+    name: str
+    version: str
+
+    async def ping(self) -> None:
+        await self.pool.ping()
+
+
+@asynccontextmanager
+async def open_timescale(
+    url: str, clock: Clock, *, extension: bool | None = None, keep: timedelta = KEEP
+) -> AsyncIterator[TimescaleStores]:
+    """Readings in the database of that URL, kept for `keep` after they were received.
+
+    `extension` None: as the database was set up; a new one with TimescaleDB where that can be used, else without.
+
+    Raises:
+        StartRefused: wrong URL, user, password or database, a newer schema, or set up the other way than asked for.
+        StoreUnavailable: the server did not answer.
+    """
+    ground = await find_ground(url, extension)
+    async with open_pool(url, ground.migrations(), ledger=LEDGER) as pool:
+        engine = TimescaleEngine(pool=pool, name=await _name(pool, ground), version=pool.version)
+        _log.info("readings are kept in %s at %s", engine.name, pool.place)
+        retention = Retention(pool=pool, clock=clock, keep=keep, partitioned=not ground.is_extension)
+        keeping = asyncio.create_task(retention.run(), name="retention of readings")
+        try:
+            yield TimescaleStores(readings=TimescaleReadings(pool, clock), engine=engine)
+        finally:
+            keeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeping
+
+
+async def _name(pool: Pool, ground: Ground) -> str:
+    if not ground.is_extension:
+        return "PostgreSQL (partitions)"
+    return f"TimescaleDB {await pool.fetchval(_EXTENSION_VERSION)}"
