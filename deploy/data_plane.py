@@ -23,6 +23,7 @@ from pipeline.command.acts import Acts
 from pipeline.command.execution import Execution
 from pipeline.command.service import EXPIRE_EVERY, CommandService
 from pipeline.command.waiting import Reports
+from pipeline.dead_letters import DeadLetters
 from pipeline.delivery import Delivery
 from pipeline.detectors.bank import SeriesBank
 from pipeline.drivers.mqtt import MqttDriver
@@ -60,6 +61,9 @@ class DataPlane:
     intake: Intake
     commands: CommandService
     processors: Mapping[str, Processor]
+    #: Group -> the log that it reads, wherever it runs.
+    logs: Mapping[str, Log]
+    dead_letters: DeadLetters
     shipper: Shipper | None
     link: MqttLink | None
     simulator: Simulator | None
@@ -204,8 +208,9 @@ async def open_data_plane(
     delivery = Delivery(outbox=stores.outbox, feed=stores.feed, clock=clock)
     upkeep = tasks.create_task(_upkeep(commands, delivery, front, clock, role), name="upkeep")
     plane = DataPlane(
-        intake=intake, commands=commands, processors=processors, shipper=shipper, link=link, simulator=simulator,
-        engines=opened.health,
+        intake=intake, commands=commands, processors=processors, logs=logs,
+        dead_letters=DeadLetters(opened.stream if opened.stream is not None else front, front),
+        shipper=shipper, link=link, simulator=simulator, engines=opened.health,
     )  # fmt: skip
     try:
         yield plane
@@ -296,10 +301,11 @@ async def _link(settings: Settings, stores: Stores, intake: Intake, first_home: 
     homes = await stores.users.homes()
     wanted = settings.mqtt_home or first_home
     home = next((h for h in homes if wanted in (h.id, h.name) or not wanted), None)
+    if home is None and wanted:
+        raise StartRefused(f"MQTT_HOME={wanted!r} is no home here")
     if home is None:
-        raise StartRefused(
-            f"MQTT_HOME={wanted!r} is no home here" if wanted else "MQTT_URL is set, but there is no home"
-        )
+        log.warning("MQTT_URL is set, but there is no home yet: start again when there is one")
+        return None
     return MqttLink(
         settings.mqtt_url, home.id, intake, stores.devices, live=stores.live,
         session_file=settings.data_dir / "mqtt-session", listens=role.takes_events,

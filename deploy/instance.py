@@ -40,6 +40,18 @@ def find(data_dir: Path) -> Instance | None:
     return Instance(pid=held.pid, url=held.address) if answer.status_code == 200 else None
 
 
+def the_running(data_dir: Path) -> Instance:
+    """The one that runs; none is started for what only concerns one that does.
+
+    Raises:
+        StoreUnavailable: none runs there.
+    """
+    known = find(data_dir)
+    if known is None:
+        raise StoreUnavailable(f"no HomeGuard runs on {data_dir}: start it with homeguard up")
+    return known
+
+
 @contextmanager
 def running(data_dir: Path) -> Iterator[Instance]:
     """The one that runs; when none does, one for the length of the block."""

@@ -1,4 +1,4 @@
-"""What only the operator's own commands ask of a running instance: tokens, replays, scenarios. ASGI, at `/operator`."""
+"""What only the operator's commands ask of an instance: tokens, replays, the log, scenarios. ASGI, at `/operator`."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -16,19 +16,26 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from deploy.data_plane import DataPlane
-from homeguard.clock import Clock, iso
-from homeguard.errors import HomeGuardError, InvalidInput, NotAllowed, NotFound, PayloadTooLarge
+from homeguard.clock import Clock, iso, parse_time
+from homeguard.errors import Conflict, HomeGuardError, InvalidInput, NotAllowed, NotFound, PayloadTooLarge
 from homeguard.identity.identity import Identity
 from homeguard.model import Home, Principal
+from homeguard.ports.log import TOPICS
 from homeguard.ports.stores import Stores
 from homeguard.ports.users import AccessToken
+from pipeline.topics import RECORD, TOPICS_OF
 from scenarios.engine import ScenarioEngine
 from scenarios.replay import replay
 
 log = logging.getLogger("homeguard")
 
+_Kind = TypeVar("_Kind", bound=msgspec.Struct)
+
 _REPLAY_LIMIT: Final = 512 * 1024 * 1024
 _EVERY_S: Final = 0.1
+_LETTERS_LIMIT: Final = 1_000
+#: Groups whose handlers store by the event's id, so that reading twice changes nothing.
+_REPEATABLE: Final = frozenset((RECORD,))
 
 
 class _NewToken(msgspec.Struct, forbid_unknown_fields=True):
@@ -40,6 +47,19 @@ class _NewToken(msgspec.Struct, forbid_unknown_fields=True):
     device_id: str = ""
     home: str = ""
     expires_days: Annotated[float, msgspec.Meta(gt=0, le=36_500)] | None = None
+
+
+class _Retry(msgspec.Struct, forbid_unknown_fields=True):
+    """`limit` None: all that wait now."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1)] | None = None
+
+
+class _Rewind(msgspec.Struct, forbid_unknown_fields=True, rename={"since": "from"}):
+    """`from` is a time, or "start"."""
+
+    since: str
+    group: str = RECORD
 
 
 class Operator:
@@ -58,6 +78,10 @@ class Operator:
                 Route("/tokens", self._tokens, methods=["GET", "POST"]),
                 Route("/tokens/{token_id}", self._revoke, methods=["DELETE"]),
                 Route("/replay", self._replay, methods=["POST"]),
+                Route("/dead-letters", self._dead_letters, methods=["GET"]),
+                Route("/dead-letters/retry", self._retry, methods=["POST"]),
+                Route("/topics", self._topics, methods=["GET"]),
+                Route("/topics/replay", self._rewind, methods=["POST"]),
                 Route("/scenarios/{name}/start", self._scenario, methods=["POST"]),
             ],
             exception_handlers={HomeGuardError: _told},
@@ -149,6 +173,52 @@ class Operator:
         else:
             await progress.put({"summary": msgspec.to_builtins(summary)})
 
+    async def _dead_letters(self, request: Request) -> Response:
+        await self._operator(request)
+        text = request.query_params.get("limit", "100")
+        limit = int(text) if text.isdecimal() else 0
+        if not 0 < limit <= _LETTERS_LIMIT:
+            raise InvalidInput(f"limit is a number from 1 to {_LETTERS_LIMIT}", field="limit")
+        return JSONResponse({"items": msgspec.to_builtins(await self._plane.dead_letters.list(limit))})
+
+    async def _retry(self, request: Request) -> Response:
+        await self._operator(request)
+        wanted = await _body(request, _Retry)
+        return JSONResponse(msgspec.to_builtins(await self._plane.dead_letters.retry(wanted.limit)))
+
+    async def _topics(self, request: Request) -> Response:
+        await self._operator(request)
+        groups = {
+            group: {"topics": list(topics), "lag": await self._plane.logs[group].lag(group),
+                    "runs_here": group in self._plane.processors}
+            for group, topics in TOPICS_OF.items()
+        }  # fmt: skip
+        readers = {topic: [g for g, told in TOPICS_OF.items() if topic in told] for topic in TOPICS}
+        return JSONResponse({"topics": readers, "groups": groups})
+
+    async def _rewind(self, request: Request) -> Response:
+        """Only a group that does nothing but keep what it reads may read it twice."""
+        await self._operator(request)
+        wanted = await _body(request, _Rewind)
+        if wanted.group not in TOPICS_OF:
+            raise NotFound(f"there is no group '{wanted.group}', only {', '.join(TOPICS_OF)}", code="GROUP_NOT_FOUND")
+        if wanted.group not in _REPEATABLE:
+            raise InvalidInput(
+                f"the group '{wanted.group}' acts on what it reads: reading it again would notify and command again; "
+                f"only '{RECORD}' can",
+                field="group",
+            )
+        processor = self._plane.processors.get(wanted.group)
+        if processor is None:
+            raise Conflict(f"this process does not run the group '{wanted.group}': ask the one that does")
+        try:
+            at = None if wanted.since == "start" else parse_time(wanted.since)
+        except ValueError as error:
+            raise InvalidInput(f"from: {error}, or the word start", field="from") from error
+        await processor.rewind(at)
+        lag = await self._plane.logs[wanted.group].lag(wanted.group)
+        return JSONResponse({"group": wanted.group, "from": iso(at) if at is not None else None, "records": lag})
+
     async def _operator(self, request: Request) -> Principal:
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         principal = await self._identity.principal(token)
@@ -166,6 +236,13 @@ class Operator:
             if wanted in (home.id, home.name.casefold()):
                 return home
         raise NotFound(f"there is no home '{name}'", code="HOME_NOT_FOUND")
+
+
+async def _body(request: Request, kind: type[_Kind]) -> _Kind:
+    try:
+        return msgspec.json.decode(await request.body() or b"{}", type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"this cannot be done: {error}", field="body") from error
 
 
 def _speed(text: str) -> float:

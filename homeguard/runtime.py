@@ -70,7 +70,9 @@ def _redis(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[Any]
 def _kafka(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[Any]:
     from homeguard.stores.kafka.open import open_kafka
 
-    return open_kafka(settings.kafka_brokers, clock, instance=instance_of(settings.data_dir))
+    return open_kafka(
+        settings.kafka_brokers, clock, instance=instance_of(settings.data_dir), prefix=settings.kafka_prefix
+    )
 
 
 TECHNOLOGIES: Final = (

@@ -57,6 +57,8 @@ class Settings:
     redis_url: str = ""
     #: `host:port` of one broker or several, with commas.
     kafka_brokers: str = ""
+    #: Goes before the names of topics and groups, for a cluster that is shared with others.
+    kafka_prefix: str = ""
     #: How much may wait on this machine's disk for Kafka to come back.
     spool_mb: int = 1024
     #: What this process does: everything, or one part of a split installation.

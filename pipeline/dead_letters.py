@@ -38,7 +38,10 @@ class Letter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
-    """`sent` went back to their topics; `unreadable` do not say where they came from and were passed over."""
+    """`letters` do not wait any more: so many records were `sent` to their topics (one that died in several groups goes
+    once), and `unreadable` letters do not say where they came from."""
+
+    letters: int
 
     sent: int
     unreadable: int
@@ -70,24 +73,27 @@ class DeadLetters:
 
     async def retry(self, limit: int | None = None) -> Retried:
         """Send the oldest that wait, at most `limit`, back to the topics they came from; None: all that wait now."""
-        sent = unreadable = 0
+        letters = sent = unreadable = 0
         async with self._one_at_a_time:
             await self._take(1)
             # one that dies again at once must not keep this going
-            left = await self._letters.lag(RETRIES) if limit is None else limit
+            waiting = await self._letters.lag(RETRIES) if self._taken else 0
+            left = waiting if limit is None else min(limit, waiting)
             while left > 0:
                 await self._take(min(left, _BATCH))
                 batch = self._taken[: min(left, _BATCH)]
                 if not batch:
                     break
-                again = [_again(record) for record in batch if record.headers.get("topic")]
-                await self._front.append(again)
+                readable = [record for record in batch if record.headers.get("topic")]
+                again = {(r.headers["topic"], r.key, r.value): _again(r) for r in readable}
+                await self._front.append(list(again.values()))
                 await self._letters.commit(RETRIES, batch)
                 del self._taken[: len(batch)]
                 left -= len(batch)
+                letters += len(batch)
                 sent += len(again)
-                unreadable += len(batch) - len(again)
-        return Retried(sent=sent, unreadable=unreadable)
+                unreadable += len(batch) - len(readable)
+        return Retried(letters=letters, sent=sent, unreadable=unreadable)
 
     async def _take(self, count: int) -> None:
         """Have `count` of those that wait at hand, or all when there are fewer."""

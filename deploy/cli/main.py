@@ -15,6 +15,8 @@ COMMANDS: Final = {
     "mcp": ("mcp", "an MCP server on stdio, for desktop clients"),
     "token": ("token", "tokens for MCP clients and devices"),
     "replay": ("replay", "play a recorded sensor log through the intake"),
+    "dead-letters": ("dead_letters", "records that could not be processed: list them, send them again"),
+    "topics": ("topics", "the log: how far its readers are; let one read again"),
     "eval": ("evaluate", "replay scenarios and probes, score external cases"),
     "migrate": ("migrate", "move a home to real engines, or back"),
     "doctor": ("doctor", "look at the port, the folder, the lock, the versions, the clock"),

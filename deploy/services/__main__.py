@@ -1,7 +1,6 @@
 """The command line: `services.sh start|stop|restart|kill|wipe|status|check [NAME...]`; no name is all of them."""
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.services.site import ENGINES, Outcome, Site
+from homeguard.settings import environment
 
 _FOLDER: Final = Path(__file__).parents[2] / ".services"
 _VERBS: Final = ("start", "stop", "restart", "kill", "wipe", "status", "check")
@@ -22,8 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if unknown := [name for name in asked.names if name not in ENGINES]:
         parser.error(f"no server is called {unknown[0]!r}: there are {', '.join(ENGINES)}")
-    folder = Path(os.environ.get("HOMEGUARD_SERVICES_DIR", _FOLDER)).absolute()
-    site = Site(folder, Path(os.environ.get("HOMEGUARD_SERVICES_CACHE", folder / "cache")).absolute())
+    folder = Path(environment().get("HOMEGUARD_SERVICES_DIR", _FOLDER)).absolute()
+    site = Site(folder, Path(environment().get("HOMEGUARD_SERVICES_CACHE", folder / "cache")).absolute())
     names = asked.names or list(ENGINES)
     if asked.verb == "check":
         return _check(site)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Final
 from deploy.services.engine import Lacking
 from deploy.services.process import Launch, program, run
 from deploy.services.room import alone
+from homeguard.settings import environment
 
 _POLICY: Final = Path("/usr/sbin/policy-rc.d")
 _DOWNLOAD_S: Final = 600.0
@@ -111,6 +113,7 @@ def _built(cache: Path, name: str, made_from: Sequence[Path]) -> Iterator[tuple[
     with alone(cache / f"{name}.lock"):
         is_new = not whole.is_file()
         if is_new:
+            sys.stderr.write(f"making {name}, once; it is kept in {cache}\n")
             shutil.rmtree(target, ignore_errors=True)
             target.mkdir(parents=True)
         yield target, is_new
@@ -134,9 +137,9 @@ def _no_service_starts() -> Iterator[None]:
 def _at_home() -> dict[str, str]:
     """Maven and Go keep their own downloads in the home folder and may have to go through a proxy."""
     names = ("HOME", "MAVEN_OPTS", "GOPATH", "GOMODCACHE", "GOCACHE", "GOPROXY", "GOSUMDB", "GOFLAGS", "GOTOOLCHAIN")
-    return {name: os.environ[name] for name in names if name in os.environ} | _proxies()
+    return {name: value for name, value in environment().items() if name in names} | _proxies()
 
 
 def _proxies() -> dict[str, str]:
     words = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
-    return {name: os.environ[name] for word in words for name in (word, word.lower()) if name in os.environ}
+    return {name: value for name, value in environment().items() if name.upper() in words}

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from homeguard.settings import environment
+
 #: What a server may know of our environment: nothing that is a secret of whoever starts it.
 _INHERITED: Final = ("PATH", "JAVA_HOME")
 #: How long the kernel and the first process may take to bury one that is dead.
@@ -139,7 +141,7 @@ def memory_mib(pid: int) -> float:
 
 def program(*names: str) -> str:
     """The first of these that this machine has, "" when it has none."""
-    places = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
+    places = f"{environment().get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
     return next((found for name in names if (found := shutil.which(name, path=places))), "")
 
 
@@ -170,5 +172,5 @@ def _group(user: str) -> int | None:
 
 
 def _environment(launch: Launch) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    kept = {name: value for name, value in environment().items() if name in _INHERITED}
     return {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC", **kept, **launch.environment}

@@ -8,17 +8,27 @@ from homeguard.model import Message, Thread
 
 class ConversationStore(Protocol):
     async def append(self, home_id: str, messages: Sequence[Message]) -> None:
-        """Insert or replace by message id; creates the thread, titled by its first words, when there is none."""
+        """Insert or replace by message id; creates the thread, titled by its first words, when there is none.
+
+        Lines of equal time stay in the order in which they were first said. A line of another thread moves to the one
+        that it names now. When a store could not be reached in the middle, append the same again.
+
+        Raises:
+            HomeMismatch: a message names another home; nothing was kept.
+        """
         ...
 
     async def thread(self, home_id: str, user_id: str, thread_id: str) -> Thread | None: ...
 
     async def threads(self, home_id: str, user_id: str, *, limit: int = 50, search: str = "") -> list[Thread]:
-        """This person's, newest first; `search` keeps those in which every word occurs."""
+        """This person's, newest first, those of equal time by id backwards; a `limit` below 1 asks for nothing.
+
+        `search` keeps those in whose lines every word occurs, as part of a word too, in upper or lower case.
+        """
         ...
 
     async def messages(self, home_id: str, user_id: str, thread_id: str, *, limit: int = 200) -> list[Message]:
-        """The last `limit`, oldest first; empty when the thread is not this person's."""
+        """The last `limit` (below 1: none), oldest first; empty when the thread is not this person's."""
         ...
 
     async def clear(self, home_id: str, user_id: str, thread_id: str = "") -> int:

@@ -14,6 +14,9 @@ ANOMALIES: Final = "anomaly-scores"
 AGENT_ACTIONS: Final = "agent-actions"
 SCENARIO_EVENTS: Final = "scenario-events"
 NOTIFICATIONS: Final = "notifications"
+TOPICS: Final = (
+    EVENTS, HEARTBEATS, COMMANDS, ALERTS, DEAD_LETTERS, ANOMALIES, AGENT_ACTIONS, SCENARIO_EVENTS, NOTIFICATIONS,
+)  # fmt: skip
 
 #: The group that remembers which dead letters were sent on their way again. It may lie far behind, so nothing is kept
 #: for it: `trim` does not wait for this one.
@@ -67,6 +70,10 @@ class Log(Protocol):
 
         Reading moves the group's position in this process only: after a restart it goes on from `commit`. `limit`
         and `wait_s` bound every call, also while partitions are handed round.
+
+        Raises:
+            InvalidInput: a group cannot be called so (letters, digits, `_`, `.`, `-`; at most 64).
+            StoreUnavailable: the log does not answer.
         """
         ...
 
@@ -78,7 +85,11 @@ class Log(Protocol):
         ...
 
     async def seek(self, group: str, at: datetime | None) -> None:
-        """Set the group to the first record appended at `at` or later; `None`: to the start."""
+        """Set the group to the first record appended at `at` or later; `None`: to the start.
+
+        Raises:
+            Conflict: another process reads the group as well.
+        """
         ...
 
     async def tail(self, topic: str, *, limit: int) -> list[Record]:

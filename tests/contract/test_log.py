@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from homeguard.errors import PayloadTooLarge
+from homeguard.errors import InvalidInput, PayloadTooLarge
 from homeguard.ports.log import ALERTS, COMMANDS, DEAD_LETTERS, EVENTS, HEARTBEATS, NewRecord
 
 PORTS = ("log",)
@@ -366,6 +366,14 @@ async def test_after_a_seek_back_everything_is_read_once_more_and_can_be_committ
         assert await stores.log.lag("g") == 0
     async with opener() as stores:
         assert await nothing_more(stores, "g")
+
+
+@pytest.mark.parametrize("group", ["", "two words", "../escape", "-x", "g" * 65, "größe"])
+async def test_what_cannot_name_a_group_is_refused(stores, group):
+    with pytest.raises(InvalidInput):
+        await stores.log.read(group, [EVENTS], limit=1, wait_s=0)
+    with pytest.raises(InvalidInput):
+        await stores.log.seek(group, None)
 
 
 async def test_an_empty_append_takes_nothing(stores):

@@ -26,7 +26,10 @@ from homeguard.stores.sqlite.lock import holder
 HOMEGUARD = Path(sys.executable).parent / "homeguard"
 JOHN, SARAH, PASSWORD = "john@demo.com", "sarah@demo.com", "demo123"
 START_S, END_S = 60.0, 10.0
-_OURS = ("HOMEGUARD_", "MQTT_", "GEMINI_", "GOOGLE_", "ENABLE_", "XDG_DATA_HOME")
+_OURS = (
+    "HOMEGUARD_", "MQTT_", "GEMINI_", "GOOGLE_", "ENABLE_", "XDG_DATA_HOME", "POSTGRES_", "DATABASE_URL", "TIMESCALE_",
+    "SCYLLA_", "MONGO_", "REDIS_", "KAFKA_", "JWT_SECRET",
+)  # fmt: skip
 
 
 def environment(folder: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 from pipeline_fakes import NOW, ManualClock, MemoryLog, event
 
-from homeguard.errors import StoreUnavailable
+from homeguard.errors import Conflict, StoreUnavailable
 from homeguard.ports.log import DEAD_LETTERS, EVENTS, NewRecord
 from pipeline.envelope import encode
 from pipeline.processor import BATCH, TRIES, Processor
@@ -235,3 +236,81 @@ async def test_two_groups_move_at_their_own_pace_over_the_real_log(stores, clock
 
     assert fast.seen == slow.seen == ["e0", "e1", "e2"]
     assert await stores.log.lag("fast") == 0
+
+
+async def test_a_group_that_is_set_back_does_everything_again_and_commits_behind_it(stores, clock):
+    first = [encode(event("door_open", "door", event_id=f"e{i}", at=NOW)) for i in range(4)]
+    await stores.log.append(first)
+    clock.at += timedelta(hours=1)
+    later = clock.now()
+    await stores.log.append([encode(event("door_open", "door", event_id=f"e{i}", at=NOW)) for i in range(4, 6)])
+    handler = Collect()
+
+    async with running(stores.log, clock, handler) as processor:
+        await processor.caught_up()
+        await processor.rewind(None)
+        await processor.caught_up()
+        assert handler.seen == [f"e{i}" for i in range(6)] * 2
+        handler.seen.clear()
+        await processor.rewind(later)
+        await processor.caught_up()
+        assert handler.seen == ["e4", "e5"]
+        assert await stores.log.lag("g") == 0
+
+
+async def test_a_batch_in_hand_is_committed_before_the_group_is_set_back(stores, clock):
+    await stores.log.append([encode(event("door_open", "door", event_id=f"e{i}", at=NOW)) for i in range(3)])
+    busy, go_on = asyncio.Event(), asyncio.Event()
+    seen: list[str] = []
+
+    class Slow:
+        async def __call__(self, batch):
+            busy.set()
+            await go_on.wait()
+            seen.extend(got.event_id for _, got in batch)
+
+    async with running(stores.log, clock, Slow()) as processor:
+        await busy.wait()
+        asked = asyncio.ensure_future(processor.rewind(None))
+        await asyncio.sleep(0)
+        assert not asked.done()
+        go_on.set()
+        await asked
+        await processor.caught_up()
+        assert await stores.log.lag("g") == 0
+
+    assert seen == ["e0", "e1", "e2"] * 2
+
+
+async def test_a_group_that_cannot_be_set_back_says_why_and_goes_on(log, clock):
+    ids = await filled(log, 2)
+
+    async def shared(group, at):
+        raise Conflict("another process reads it")
+
+    log.seek = shared
+    handler = Collect()
+    async with running(log, clock, handler) as processor:
+        with pytest.raises(Conflict):
+            await processor.rewind(None)
+        await processor.caught_up()
+
+    assert handler.seen == ids
+
+
+async def test_caught_up_waits_while_the_log_does_not_say_how_far_it_is(log, clock):
+    ids = await filled(log, 2)
+    lag, left = log.lag, [StoreUnavailable("away")] * 3
+
+    async def shaky(group):
+        if left:
+            raise left.pop()
+        return await lag(group)
+
+    log.lag = shaky
+    handler = Collect()
+    async with running(log, clock, handler) as processor:
+        await processor.caught_up()
+
+    assert handler.seen == ids
+    assert not left

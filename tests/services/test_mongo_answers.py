@@ -4,7 +4,7 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import bson
 import pytest
@@ -14,12 +14,15 @@ from homeguard.errors import HomeGuardError, StartRefused, StorageFull, StoreUna
 from homeguard.model import Automation, Device
 from homeguard.stores.mongo.open import open_mongo
 
+Answer: TypeAlias = Mapping[str, Any] | list[Mapping[str, Any]]
+
 _MESSAGE, _OLD_QUERY, _OLD_REPLY = 2013, 2004, 1
 HELLO = {
     "ok": 1.0, "helloOk": True, "isWritablePrimary": True, "minWireVersion": 0, "maxWireVersion": 21,
     "maxBsonObjectSize": 16_777_216, "maxMessageSizeBytes": 48_000_000, "maxWriteBatchSize": 100_000,
 }  # fmt: skip
 LAMP = Device(home_id="h1", id="lamp", name="Lamp", type="light", capabilities=())
+VERSION = {"ok": 1.0, "cursor": {"id": 0, "ns": "homeguard.schema", "firstBatch": [{"_id": "version", "number": 1}]}}
 RULE = Automation(id="r1", home_id="h1", name="Night", trigger={}, actions=())
 
 
@@ -28,15 +31,21 @@ def refusal(code: int, name: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def answering(answers: Mapping[str, Mapping[str, Any]]) -> AsyncIterator[str]:
-    """The URL of a server that answers these commands so, `hello` as a new server would, and `{"ok": 1}` to others."""
+async def answering(answers: Mapping[str, Answer]) -> AsyncIterator[str]:
+    """The URL of a server that answers these commands so, `hello` as a new server would, and `{"ok": 1}` to others.
+
+    Of a list each answer is given once, the last for ever.
+    """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 size, number, _, kind = struct.unpack("<iiii", await reader.readexactly(16))
                 body = await reader.readexactly(size - 16)
-                writer.write(_reply(kind, number, answers.get(_command(kind, body), {"ok": 1.0})))
+                answer = answers.get(_command(kind, body), {"ok": 1.0})
+                if isinstance(answer, list):
+                    answer = answer.pop(0) if len(answer) > 1 else answer[0]
+                writer.write(_reply(kind, number, answer))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
@@ -108,9 +117,23 @@ async def test_what_a_server_says_at_the_start_is_told_as_ours(answers, error):
     ],
 )
 async def test_what_a_server_says_to_a_write_is_told_as_ours(answer, error):
-    version = {"ok": 1.0, "cursor": {"id": 0, "ns": "x.schema", "firstBatch": [{"_id": "version", "number": 1}]}}
-    async with answering({"find": version, "update": answer}) as url, open_mongo(url, SystemClock()) as stores:
+    async with answering({"find": VERSION, "update": answer}) as url, open_mongo(url, SystemClock()) as stores:
         failures = await asyncio.gather(
             stores.devices.put([LAMP]), stores.automations.put(RULE), return_exceptions=True
         )
         assert [type(failure) for failure in failures] == [error, error]
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [{"code": 11000, "errmsg": "E11000 duplicate key"}, {"code": 1, "errmsg": "UNIQUE constraint failed: devices._id"}],
+)
+async def test_an_upsert_that_another_was_faster_with_is_done_again(taken):
+    lost = {"ok": 1.0, "n": 0, "nModified": 0, "writeErrors": [{"index": 0, **taken}]}
+    done = {"ok": 1.0, "n": 1, "nModified": 1}
+    for put in ("device", "automation"):
+        left = [lost, lost, done, refusal(14031, "OutOfDiskSpace")]
+        async with answering({"find": VERSION, "update": left}) as url, open_mongo(url, SystemClock()) as stores:
+            await (stores.devices.put([LAMP]) if put == "device" else stores.automations.put(RULE))
+
+        assert len(left) == 1

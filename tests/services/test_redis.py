@@ -209,6 +209,22 @@ async def test_every_channel_carries_what_it_is_for(url, space, bare):
     ]  # fmt: skip
 
 
+async def test_homes_of_another_database_are_not_heard(own):
+    third = own.url.removesuffix("/0") + "/3"
+    async with (
+        open_redis(own.url, SystemClock()) as here,
+        open_redis(third, SystemClock()) as there,
+        here.feed.subscribe("h1") as ours,
+        there.feed.subscribe("*") as theirs,
+    ):
+        await there.feed.publish([live(1)])
+        await here.feed.publish([live(2)])
+
+        assert await read(ours, 1) == [live(2)]
+        await there.feed.publish([live(3)])
+        assert await read(theirs, 2) == [live(1), live(3)]
+
+
 async def test_what_is_not_ours_in_a_channel_is_passed_over(url, space, bare):
     async with open_redis(url, SystemClock(), namespace=space) as stores, stores.feed.subscribe("h1") as feed:
         for body in ("", "junk", "{}", '{"origin":1}', "[" * 10_000, b"\xff\x00"):
@@ -275,7 +291,7 @@ async def test_a_limit_is_one_for_all_processes(url, space):
     assert sum(wait_s == 0.0 for wait_s in waits) == 10
 
 
-async def ours(server: Redis) -> int:
+async def connections(server: Redis) -> int:
     """How many connections of HomeGuard the server has."""
     return sum(client["name"] == "homeguard" for client in await server.client_list())
 
@@ -287,18 +303,18 @@ async def test_more_calls_than_connections_wait_for_their_turn(own):
         found = await asyncio.gather(*(stores.live.get("h1", "d1") for _ in range(200)))
 
         assert {state.attributes["on"] for state in found} == {True}
-        assert await ours(server) == 2
+        assert await connections(server) == 2
 
 
 async def test_closing_ends_every_connection(own):
     async with Redis.from_url(own.url) as server:
         async with open_redis(own.url, SystemClock()) as stores, stores.feed.subscribe("h1"):
             await asyncio.gather(*(stores.live.get("h1", "d1") for _ in range(5)))
-            assert await ours(server) >= 2
+            assert await connections(server) >= 2
 
         async with asyncio.timeout(10):
             while True:
-                if not await ours(server):
+                if not await connections(server):
                     break
                 await asyncio.sleep(0.02)
 

@@ -1,4 +1,4 @@
-"""What only the cluster promises: refusals at the start, a schema made once, servers that die, freeze or are cut off."""
+"""What only the cluster promises: refusals at the start, one schema, servers that die, freeze or are cut off."""
 
 import asyncio
 import os
@@ -20,7 +20,9 @@ from homeguard.clock import SystemClock
 from homeguard.errors import StartRefused, StoreUnavailable
 from homeguard.ids import device_uuid
 from homeguard.model import Alert, Anomaly, Event
+from homeguard.stores.scylla import alerts, days
 from homeguard.stores.scylla.connect import connected
+from homeguard.stores.scylla.cql import Cql
 from homeguard.stores.scylla.open import open_scylla
 from homeguard.stores.scylla.schema import migrations, statements
 
@@ -31,26 +33,44 @@ RECOVERY_S = 15
 PASSWORD = "cassandra"  # of the private server only: the one that every new server has
 
 
-def event(number: int, **changes) -> Event:
-    return replace(
-        Event(
-            home_id="h1", event_id=f"e{number:05}", event_type="motion", at=AT + number * SECOND, received_at=AT,
-            device_id=f"d{number % 7}", payload={"n": number},
-        ),
-        **changes,
-    )  # fmt: skip
+@pytest.fixture
+def home() -> str:
+    return f"h{uuid.uuid4().hex[:12]}"
 
 
-def alert(number: int, **changes) -> Alert:
-    return replace(
-        Alert(id=f"a{number}", home_id="h1", at=AT, kind="intrusion", severity="high", title="t", text="x"), **changes
-    )
+@pytest.fixture
+def event(home: str) -> Callable[..., Event]:
+    def event(number: int, **changes) -> Event:
+        return replace(
+            Event(
+                home_id=home, event_id=f"e{number:05}", event_type="motion", at=AT + number * SECOND, received_at=AT,
+                device_id=f"d{number % 7}", payload={"n": number},
+            ),
+            **changes,
+        )  # fmt: skip
+
+    return event
+
+
+@pytest.fixture
+def alert(home: str) -> Callable[..., Alert]:
+    def alert(number: int, **changes) -> Alert:
+        return replace(
+            Alert(id=f"a{number}", home_id=home, at=AT, kind="intrusion", severity="high", title="t", text="x"),
+            **changes,
+        )
+
+    return alert
+
+
+def named(config: pytest.Config, name: str) -> str:
+    lines = Path(config.getoption("services")).read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)[name]
 
 
 @pytest.fixture
 def hosts(request: pytest.FixtureRequest) -> str:
-    lines = Path(request.config.getoption("services")).read_text(encoding="utf-8").splitlines()
-    return dict(line.split("=", 1) for line in lines if "=" in line)["SCYLLA_HOSTS"]
+    return named(request.config, "SCYLLA_HOSTS")
 
 
 @asynccontextmanager
@@ -62,10 +82,28 @@ async def session(hosts: str, keyspace: str = "", login: str = ""):
 
 
 @pytest.fixture
-async def keyspace(hosts: str) -> AsyncIterator[str]:
-    """A name of its own, gone afterwards."""
+async def new_keyspace(hosts: str) -> AsyncIterator[str]:
+    """A name that nothing has, gone afterwards."""
     name = f"s{uuid.uuid4().hex[:12]}"
     yield name
+    await dropped(hosts, name)
+
+
+@pytest.fixture(scope="module")
+def keyspace(request: pytest.FixtureRequest) -> Iterator[str]:
+    """One for all tests that have a home of their own in it: making one takes seconds."""
+    hosts, name = named(request.config, "SCYLLA_HOSTS"), f"s{uuid.uuid4().hex[:12]}"
+
+    async def make() -> None:
+        async with open_scylla(hosts, CLOCK, keyspace=name):
+            pass
+
+    asyncio.run(make())
+    yield name
+    asyncio.run(dropped(hosts, name))
+
+
+async def dropped(hosts: str, name: str) -> None:
     async with session(hosts) as cql:
         await cql.run(f"DROP KEYSPACE IF EXISTS {name}")
 
@@ -83,10 +121,10 @@ async def until(works: Callable[[], Awaitable[object]], within_s: float) -> None
             return
 
 
-async def all_of(stores, **query) -> list[Event]:
+async def all_of(stores, home: str, **query) -> list[Event]:
     found, cursor = [], None
     while True:
-        page = await stores.events.query("h1", limit=1000, cursor=cursor, **query)
+        page = await stores.events.query(home, limit=1000, cursor=cursor, **query)
         found += page.items
         cursor = page.next_cursor
         if cursor is None:
@@ -149,49 +187,49 @@ async def test_what_is_no_such_server_is_given_up_soon(answer):
                 pass
 
 
-async def test_a_newer_schema_is_refused_and_left_alone(hosts, keyspace):
-    async with open_scylla(hosts, CLOCK, keyspace=keyspace) as stores:
+async def test_a_newer_schema_is_refused_and_left_alone(hosts, new_keyspace, home, event):
+    async with open_scylla(hosts, CLOCK, keyspace=new_keyspace) as stores:
         await stores.events.append([event(1)])
-    async with session(hosts, keyspace) as cql:
+    async with session(hosts, new_keyspace) as cql:
         await cql.run("INSERT INTO schema_versions (part, number) VALUES ('events', 99)")
 
-    with pytest.raises(StartRefused, match=f"{keyspace}.*{hosts}.*schema 99"):
-        async with open_scylla(hosts, CLOCK, keyspace=keyspace):
+    with pytest.raises(StartRefused, match=f"{new_keyspace}.*{hosts}.*schema 99"):
+        async with open_scylla(hosts, CLOCK, keyspace=new_keyspace):
             pass
 
-    async with session(hosts, keyspace) as cql:
+    async with session(hosts, new_keyspace) as cql:
         await cql.run("DELETE FROM schema_versions WHERE part = 'events' AND number = 99")
-    async with open_scylla(hosts, CLOCK, keyspace=keyspace) as stores:
-        assert await stores.events.get("h1", "e00001") == event(1)
+    async with open_scylla(hosts, CLOCK, keyspace=new_keyspace) as stores:
+        assert await stores.events.get(home, "e00001") == event(1)
 
 
 # --- the schema
 
 
-async def test_many_who_open_a_new_keyspace_at_once_make_it_once(hosts, keyspace):
+async def test_many_who_open_a_new_keyspace_at_once_make_it_once(hosts, new_keyspace, home, event):
     async with AsyncExitStack() as stack:
         opened = await asyncio.gather(
-            *(stack.enter_async_context(open_scylla(hosts, CLOCK, keyspace=keyspace)) for _ in range(4))
+            *(stack.enter_async_context(open_scylla(hosts, CLOCK, keyspace=new_keyspace)) for _ in range(4))
         )
         assert [await stores.events.append([event(n)]) for n, stores in enumerate(opened)] == [1, 1, 1, 1]
-        assert [await stores.events.count("h1") for stores in opened] == [4, 4, 4, 4]
-    async with session(hosts, keyspace) as cql:
+        assert [await stores.events.count(home) for stores in opened] == [4, 4, 4, 4]
+    async with session(hosts, new_keyspace) as cql:
         assert await cql.run("SELECT number FROM schema_versions") == [(n,) for n in range(1, len(migrations()) + 1)]
         assert await cql.run("SELECT holder FROM schema_lock") == []
 
 
-async def test_a_migration_that_was_cut_off_is_finished_by_the_next(hosts, keyspace):
+async def test_a_migration_that_was_cut_off_is_finished_by_the_next(hosts, new_keyspace, event, alert):
     async with session(hosts) as cql:
         await cql.run(
-            f"CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
+            f"CREATE KEYSPACE {new_keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
         )
-        await cql.use(keyspace)
+        await cql.use(new_keyspace)
         for statement in statements(migrations()[0])[:4]:
             await cql.run(statement)
         await cql.run("CREATE TABLE schema_lock (part text, holder uuid, PRIMARY KEY ((part)))")
         await cql.run("INSERT INTO schema_lock (part, holder) VALUES ('events', uuid()) USING TTL 3")
 
-    async with open_scylla(hosts, CLOCK, keyspace=keyspace) as stores:
+    async with open_scylla(hosts, CLOCK, keyspace=new_keyspace) as stores:
         assert await stores.events.append([event(1)]) == 1
         assert await stores.alerts.raise_([alert(1)]) == [alert(1)]
 
@@ -243,27 +281,59 @@ async def test_the_engine_says_what_it_is_and_answers(hosts, keyspace):
         assert (stores.engine.name, stores.engine.version) == ("Cassandra", version)
 
 
-async def test_rows_expire_by_themselves_and_a_heartbeat_is_noted_for_a_week(hosts, keyspace):
+async def test_rows_expire_by_themselves_and_a_heartbeat_is_noted_for_a_week(hosts, keyspace, home, event):
     async with open_scylla(hosts, CLOCK, keyspace=keyspace) as stores:
         await stores.events.append([event(1, event_type="heartbeat"), event(2)])
     async with session(hosts, keyspace) as cql:
-        beats = await cql.run("SELECT user_id, device_id, event_time, TTL(device) FROM device_heartbeats")
-        left = await cql.run("SELECT TTL(payload) FROM events_by_user")
-        cells = await cql.run("SELECT firmware_version, WRITETIME(firmware_version) FROM events_by_user")
+        beats = await cql.run(
+            "SELECT user_id, device_id, event_time, TTL(device) FROM device_heartbeats"
+            " WHERE user_id = %s ALLOW FILTERING",
+            (home,),
+        )
+        left = await cql.run("SELECT TTL(payload) FROM events_by_user WHERE user_id = %s ALLOW FILTERING", (home,))
+        written = await cql.run(
+            "SELECT WRITETIME(firmware_version) FROM events_by_user WHERE user_id = %s ALLOW FILTERING", (home,)
+        )
 
     ((home_id, device, at, ttl),) = beats
-    assert (home_id, device, at) == ("h1", device_uuid("h1", "d1"), (AT + SECOND).replace(tzinfo=None))
+    assert (home_id, device, at) == (home, device_uuid(home, "d1"), (AT + SECOND).replace(tzinfo=None))
     assert 6 * 86_400 < ttl <= 7 * 86_400
     assert all(89 * 86_400 < ttl <= 90 * 86_400 for (ttl,) in left)
     assert len(left) == 2
     # What an event does not say is not written, so that it leaves no tombstone.
-    assert cells == [(None, None)] * 2
+    assert written == [(None,)] * 2
+
+
+class Later(SystemClock):
+    """Two minutes ahead: what was written just now is no news to it."""
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(minutes=2)
+
+
+async def test_a_day_is_counted_again_only_when_it_changed(hosts, keyspace, home, event):
+    async with (
+        open_scylla(hosts, CLOCK, keyspace=keyspace) as soon,
+        open_scylla(hosts, Later(), keyspace=keyspace) as later,
+        session(hosts, keyspace) as cql,
+    ):
+        await soon.events.append([event(n, at=AT - n * DAY) for n in range(10)])
+        assert await soon.events.count(home) == 10
+        # Nothing is kept of a day that may be in change still.
+        assert await cql.run("SELECT events FROM event_counts WHERE home_id = %s", (home,)) == []
+
+        assert await later.events.count(home) == 10
+        # Rows that go without a change, as by expiry, are noticed when the count itself expires.
+        await cql.run("DELETE FROM events_by_user WHERE user_id = %s AND event_date = '2026-02-25'", (home,))
+        assert await later.events.count(home) == 10
+        await later.events.append([event(20, at=AT - 4 * DAY + SECOND)])
+        assert await later.events.count(home) == 10
 
 
 # --- several processes, and work that was cut short
 
 
-async def test_of_two_processes_that_raise_one_alert_one_is_first(hosts, keyspace):
+async def test_of_two_processes_that_raise_one_alert_one_is_first(hosts, keyspace, home, alert):
     async with (
         open_scylla(hosts, CLOCK, keyspace=keyspace) as one,
         open_scylla(hosts, CLOCK, keyspace=keyspace) as other,
@@ -272,10 +342,10 @@ async def test_of_two_processes_that_raise_one_alert_one_is_first(hosts, keyspac
             first, second = await asyncio.gather(one.alerts.raise_([alert(n)]), other.alerts.raise_([alert(n)]))
             assert first + second == [alert(n)]
 
-        assert len(await one.alerts.query("h1", start=AT, end=AT + SECOND)) == 10
+        assert len(await one.alerts.query(home, start=AT, end=AT + SECOND)) == 10
 
 
-async def test_two_processes_that_store_the_same_events_store_them_once(hosts, keyspace):
+async def test_two_processes_that_store_the_same_events_store_them_once(hosts, keyspace, home, event):
     events = [event(n) for n in range(200)]
     async with (
         open_scylla(hosts, CLOCK, keyspace=keyspace) as one,
@@ -283,33 +353,55 @@ async def test_two_processes_that_store_the_same_events_store_them_once(hosts, k
     ):
         await asyncio.gather(*(stores.events.append(events) for stores in (one, other, one, other)))
 
-        assert await one.events.count("h1") == 200
-        assert await all_of(other) == events[::-1]
+        assert await one.events.count(home) == 200
+        assert await all_of(other, home) == events[::-1]
 
 
-async def test_an_alert_that_was_cut_short_is_listed_when_it_is_raised_again(hosts, keyspace):
+class AsksTwice:
+    """As the driver does when an answer is lost: the server does it all twice, and the second answer counts."""
+
+    def __init__(self, cql: Cql) -> None:
+        self.deadline, self.write = cql.deadline, cql.write
+        self._each = cql.each
+
+    async def each(self, asks):
+        asks = list(asks)
+        await self._each(asks)
+        return await self._each(asks)
+
+
+async def test_an_alert_whose_first_answer_was_lost_is_new_all_the_same(hosts, keyspace, home, alert):
+    async with open_scylla(hosts, CLOCK, keyspace=keyspace) as stores, session(hosts, keyspace) as cql:
+        await cql.prepare((*alerts.STATEMENTS, *days.STATEMENTS))
+        await stores.alerts.raise_([alert(2)])
+
+        assert await alerts.ScyllaAlerts(AsksTwice(cql)).raise_([alert(1), alert(2), alert(3)]) == [alert(1), alert(3)]
+        assert await stores.alerts.query(home, start=AT, end=AT + SECOND) == [alert(1), alert(2), alert(3)]
+
+
+async def test_an_alert_that_was_cut_short_is_listed_when_it_is_raised_again(hosts, keyspace, home, alert):
     async with open_scylla(hosts, CLOCK, keyspace=keyspace) as stores:
         await stores.alerts.raise_([alert(1)])
         async with session(hosts, keyspace) as cql:
-            await cql.run("TRUNCATE alerts")
-            await cql.run("TRUNCATE days")
-        assert await stores.alerts.query("h1", start=AT, end=AT + SECOND) == []
+            await cql.run("DELETE FROM alerts WHERE home_id = %s AND event_date = '2026-03-01'", (home,))
+            await cql.run("DELETE FROM days WHERE home_id = %s", (home,))
+        assert await stores.alerts.query(home, start=AT, end=AT + SECOND) == []
 
         assert await stores.alerts.raise_([alert(1, text="again", at=AT + DAY)]) == []
 
-        assert await stores.alerts.query("h1", start=AT - DAY, end=AT + 9 * DAY) == [alert(1)]
+        assert await stores.alerts.query(home, start=AT - DAY, end=AT + 9 * DAY) == [alert(1)]
 
 
-async def test_a_day_whose_events_expired_hides_no_older_one(hosts, keyspace):
+async def test_a_day_whose_events_expired_hides_no_older_one(hosts, keyspace, home, event):
     async with open_scylla(hosts, CLOCK, keyspace=keyspace) as stores:
         await stores.events.append([event(1, at=AT - 9 * DAY, device_id="d"), event(2, at=AT, device_id="d")])
         async with session(hosts, keyspace) as cql:
             await cql.run(
                 "DELETE FROM events_by_device WHERE device_id = %s AND event_date = '2026-03-01'",
-                (device_uuid("h1", "d"),),
+                (device_uuid(home, "d"),),
             )
 
-        assert await stores.events.latest("h1", ["d"]) == {"d": event(1, at=AT - 9 * DAY, device_id="d")}
+        assert await stores.events.latest(home, ["d"]) == {"d": event(1, at=AT - 9 * DAY, device_id="d")}
 
 
 # --- between us and the server
@@ -332,6 +424,8 @@ class Wire:
         self.answered = 0
         #: Cut all connections once so many more bytes were asked.
         self.fuse: int | None = None
+        #: Refuse version 5 of the protocol, as Scylla does.
+        self.is_old = False
 
     async def listen(self) -> None:
         self._listener = await asyncio.start_server(self._meet, "127.0.0.1", self.port)
@@ -355,7 +449,16 @@ class Wire:
         self.cut()
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first = await reader.read(65_536)
+        if self.is_old and first[:1] == b"\x05":
+            said = b"Invalid or unsupported protocol version (5); supported versions are (3/v3, 4/v4)"
+            body = (10).to_bytes(4, "big") + len(said).to_bytes(2, "big") + said
+            writer.write(b"\x84\x00" + first[2:4] + b"\x00" + len(body).to_bytes(4, "big") + body)
+            await writer.drain()
+            writer.close()
+            return
         theirs, ours = await asyncio.open_connection(*self._server)
+        ours.write(first)
         self._writers |= {writer, ours}
         for way in (self._carry(reader, ours, True), self._carry(theirs, writer, False)):
             task = asyncio.create_task(way)
@@ -397,14 +500,16 @@ async def wire(hosts: str) -> AsyncIterator[Wire]:
 
 
 @pytest.mark.timeout(120)
-async def test_a_server_that_swallows_everything_is_unavailable_and_works_again_when_it_answers(wire, keyspace):
+async def test_a_server_that_swallows_everything_is_unavailable_and_works_again_when_it_answers(
+    wire, keyspace, home, event, alert
+):
     async with open_scylla(wire.hosts, CLOCK, keyspace=keyspace, deadline_s=1) as stores:
         await stores.events.append([event(1)])
         wire.hold()
         for call in (
             stores.events.append([event(2)]),
-            stores.events.query("h1"),
-            stores.events.count("h1"),
+            stores.events.query(home),
+            stores.events.count(home),
             stores.alerts.raise_([alert(1)]),
             stores.engine.ping(),
         ):
@@ -414,11 +519,11 @@ async def test_a_server_that_swallows_everything_is_unavailable_and_works_again_
         wire.go_on()
 
         await until(lambda: stores.events.append([event(2)]), RECOVERY_S)
-        assert await all_of(stores) == [event(2), event(1)]
+        assert await all_of(stores, home) == [event(2), event(1)]
 
 
 @pytest.mark.timeout(120)
-async def test_a_connection_that_is_reset_or_refused_heals_by_itself(wire, keyspace):
+async def test_a_connection_that_is_reset_or_refused_heals_by_itself(wire, keyspace, home, event):
     async with open_scylla(wire.hosts, CLOCK, keyspace=keyspace) as stores:
         await stores.events.append([event(1)])
         wire.cut()
@@ -430,12 +535,12 @@ async def test_a_connection_that_is_reset_or_refused_heals_by_itself(wire, keysp
         await wire.listen()
         await until(lambda: stores.events.append([event(3)]), RECOVERY_S)
 
-        assert await all_of(stores) == [event(3), event(2), event(1)]
+        assert await all_of(stores, home) == [event(3), event(2), event(1)]
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("fuse", [1_000, 20_000, 60_000, 120_000, 150_000, 170_000])
-async def test_an_append_that_was_cut_short_is_made_whole_by_doing_it_again(wire, hosts, keyspace, fuse):
+async def test_an_append_that_was_cut_short_is_made_whole_by_doing_it_again(wire, hosts, keyspace, fuse, home, event):
     events = [event(n, at=AT + (n % 3) * DAY) for n in range(200)]
     async with open_scylla(hosts, CLOCK, keyspace=keyspace):
         pass
@@ -447,27 +552,35 @@ async def test_an_append_that_was_cut_short_is_made_whole_by_doing_it_again(wire
         await until(lambda: stores.events.append(events), RECOVERY_S)
 
         assert await stores.events.append(events) == 0
-        assert await stores.events.count("h1") == 200
+        assert await stores.events.count(home) == 200
         for query in ({}, {"event_types": ["motion"]}):
-            assert {e.event_id for e in await all_of(stores, **query)} == {e.event_id for e in events}
-        assert len(await all_of(stores, device_id="d3")) == len([e for e in events if e.device_id == "d3"])
+            assert {e.event_id for e in await all_of(stores, home, **query)} == {e.event_id for e in events}
+        assert len(await all_of(stores, home, device_id="d3")) == len([e for e in events if e.device_id == "d3"])
 
 
-async def test_a_server_two_seconds_away_is_waited_for(wire, keyspace):
+async def test_a_server_two_seconds_away_is_waited_for(wire, keyspace, home, event):
     async with open_scylla(wire.hosts, CLOCK, keyspace=keyspace) as stores:
         await stores.events.append([event(1)])
         wire.delay_s = 2
 
-        assert (await stores.events.query("h1", start=AT, end=AT + DAY)).items == (event(1),)
+        assert (await stores.events.query(home, start=AT, end=AT + DAY)).items == (event(1),)
 
 
-async def test_a_question_moves_no_more_than_its_answer(wire, keyspace):
+async def test_a_server_that_speaks_an_older_protocol_is_spoken_to_in_it(wire, keyspace, home, event):
+    wire.is_old = True
+
+    async with open_scylla(wire.hosts, CLOCK, keyspace=keyspace) as stores:
+        assert await stores.events.append([event(n) for n in range(30)]) == 30
+        assert await all_of(stores, home) == [event(n) for n in range(29, -1, -1)]
+
+
+async def test_a_question_moves_no_more_than_its_answer(wire, keyspace, home, event):
     events = [event(n, at=AT - (n % 10) * DAY - (n // 10) * SECOND, payload={"x": "y" * 200}) for n in range(1500)]
     async with open_scylla(wire.hosts, CLOCK, keyspace=keyspace) as stores:
         await stores.events.append(events)
         for query in ({}, {"device_id": "d3"}, {"event_types": ["motion", "telemetry"]}):
             before = wire.answered
-            assert len((await stores.events.query("h1", limit=3, **query)).items) == 3
+            assert len((await stores.events.query(home, limit=3, **query)).items) == 3
 
             # Rows of ~400 bytes: four from each of the first two days, and the list of days.
             assert wire.answered - before < 12_000
@@ -477,14 +590,15 @@ async def test_a_question_moves_no_more_than_its_answer(wire, keyspace):
 
 
 class Server:
-    """A private Cassandra that asks for a login and speaks version 4 of the protocol."""
+    """A private Cassandra that asks for a login."""
 
     def __init__(self, room: Room) -> None:
         room.furnish(3, ())
         launch = CASSANDRA.launch(room)
         text = (room.data / "cassandra.yaml").read_text(encoding="utf-8")
-        text += "\nauthenticator: PasswordAuthenticator\nauthorizer: CassandraAuthorizer\nrole_manager: CassandraRoleManager"
-        room.write("cassandra.yaml", f"{text}\nnative_transport_max_negotiable_protocol_version: 4\n")
+        text += "\nauthenticator: PasswordAuthenticator\nauthorizer: CassandraAuthorizer"
+        text += "\nrole_manager: CassandraRoleManager\n"
+        room.write("cassandra.yaml", text)
         self._room, self._launch = room, launch
         self.hosts = f"127.0.0.1:{room.port}"
         self.process: subprocess.Popen[bytes] | None = None
@@ -566,8 +680,9 @@ async def test_a_login_that_may_do_too_little_is_refused(server, login):
 
 
 @pytest.mark.timeout(240)
-async def test_what_was_acknowledged_outlives_a_killed_server_and_the_same_stores_go_on(server, login):
+async def test_what_was_acknowledged_outlives_a_killed_server_and_the_same_stores_go_on(server, login, home, event):
     acknowledged: list[Event] = []
+    enough = asyncio.Event()
 
     async with open_scylla(server.hosts, CLOCK, keyspace="killed", login=login) as stores:
 
@@ -579,35 +694,42 @@ async def test_what_was_acknowledged_outlives_a_killed_server_and_the_same_store
                 except StoreUnavailable:
                     return
                 acknowledged.extend(batch)
+                if len(acknowledged) >= 500:
+                    enough.set()
 
         writing = asyncio.create_task(write(range(0, 100_000, 10)))
-        while len(acknowledged) < 500:
-            await asyncio.sleep(0.01)
+        await asyncio.wait_for(enough.wait(), 60)
         await asyncio.to_thread(server.kill)
         await writing
         with pytest.raises(StoreUnavailable):
-            await stores.events.query("h1")
+            await stores.events.query(home)
         with pytest.raises(StoreUnavailable):
             await stores.engine.ping()
         await asyncio.to_thread(server.start)
 
         await until(stores.engine.ping, RECOVERY_S)
         await until(lambda: stores.events.append([event(99_999)]), RECOVERY_S)
-        found = {e.event_id for e in await all_of(stores)}
+        found = {e.event_id for e in await all_of(stores, home)}
         assert {e.event_id for e in acknowledged} <= found
         # Whoever sends again what was not acknowledged finds it stored once.
         await stores.events.append([event(n) for n in range(len(acknowledged), len(acknowledged) + 10)])
-        assert await stores.events.count("h1") == len(acknowledged) + 11
+        assert await stores.events.count(home) == len(acknowledged) + 11
 
 
 @pytest.mark.timeout(240)
-async def test_a_frozen_server_is_unavailable_in_time_and_the_same_stores_go_on_when_it_thaws(server, login):
+async def test_a_frozen_server_is_unavailable_in_time_and_the_same_stores_go_on_when_it_thaws(
+    server, login, home, event
+):
+    odd = Anomaly(
+        id="x", home_id=home, device_id="d", at=AT, kind="spike", score=0.5, severity="low", explanation="odd",
+        event_id="e",
+    )  # fmt: skip
     async with open_scylla(server.hosts, CLOCK, keyspace="frozen", login=login, deadline_s=2) as stores:
         await stores.events.append([event(1)])
-        await stores.anomalies.append([odd := an_anomaly()])
+        await stores.anomalies.append([odd])
         server.send(signal.SIGSTOP)
         try:
-            for call in (stores.events.append([event(2)]), stores.events.latest("h1", ["d1"]), stores.engine.ping()):
+            for call in (stores.events.append([event(2)]), stores.events.latest(home, ["d1"]), stores.engine.ping()):
                 with pytest.raises(StoreUnavailable):
                     async with asyncio.timeout(8):
                         await call
@@ -615,12 +737,5 @@ async def test_a_frozen_server_is_unavailable_in_time_and_the_same_stores_go_on_
             server.send(signal.SIGCONT)
 
         await until(lambda: stores.events.append([event(2)]), RECOVERY_S)
-        assert await all_of(stores) == [event(2), event(1)]
-        assert await stores.anomalies.query("h1", start=AT, end=AT + DAY) == [odd]
-
-
-def an_anomaly() -> Anomaly:
-    return Anomaly(
-        id="x", home_id="h1", device_id="d", at=AT, kind="spike", score=0.5, severity="low", explanation="odd",
-        event_id="e",
-    )  # fmt: skip
+        assert await all_of(stores, home) == [event(2), event(1)]
+        assert await stores.anomalies.query(home, start=AT, end=AT + DAY) == [odd]

@@ -1,12 +1,14 @@
 """The log in Kafka: a topic each, partitions by key, a consumer for each group that this process reads."""
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.commit import OffsetFetchRequest
 
 from homeguard.errors import Conflict, InvalidInput, StoreUnavailable
 from homeguard.ports.log import NewRecord, Record
@@ -18,6 +20,7 @@ from homeguard.stores.kafka.topics import Topic
 #: A group may have to wait for a member that died before its partitions can be moved.
 SEEK_LIMIT_S: Final = 12.0
 
+_GROUP: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _POLL_S: Final = 0.1
 #: A partition at its end holds up the fetch of the others at most so long.
 _TAIL_WAIT_MS: Final = 50
@@ -74,23 +77,26 @@ class KafkaLog:
         await self._appends.append(records)
 
     async def read(self, group: str, topics: Sequence[str], *, limit: int, wait_s: float) -> list[Record]:
-        """As the port says; `[]` also while the brokers are away."""
+        """As the port says. Brokers that went away are noticed after a few seconds; until then there is nothing."""
         reader = await self._reader(group, frozenset(self._topic(topic).name for topic in topics))
         try:
             found = await reader.take(max(1, limit), wait_s)
         except (KafkaError, OSError) as error:
-            await self._give_up(group, reader)
+            if reader.has_failed:
+                await self._give_up(group, reader)
             raise unavailable(self._where, error) from error
-        return [self._record(message) for message in found]
+        return self._records(found)
 
     async def commit(self, group: str, records: Sequence[Record]) -> None:
         reader = self._readers.get(group)
         if not records or reader is None:
             return
-        done: dict[TopicPartition, int] = {}
+        last: dict[tuple[str, int], int] = {}
         for record in records:
-            partition = TopicPartition(self._topic(record.topic).name, record.partition)
-            done[partition] = max(done.get(partition, 0), record.offset + 1)
+            place = (record.topic, record.partition)
+            if record.offset >= last.get(place, 0):
+                last[place] = record.offset
+        done = {TopicPartition(self._topic(topic).name, number): at + 1 for (topic, number), at in last.items()}
         async with answering(self._where):
             await reader.commit(done)
 
@@ -152,7 +158,7 @@ class KafkaLog:
         finally:
             await end(consumer)
         found.sort(key=lambda message: (message.timestamp, message.partition, message.offset))
-        return [self._record(message) for message in found[-max(1, limit) :]]
+        return self._records(found[-max(1, limit) :])
 
     async def lag(self, group: str) -> int:
         async with answering(self._where):
@@ -171,6 +177,8 @@ class KafkaLog:
     # --- groups
 
     def _group_id(self, group: str) -> str:
+        if _GROUP.fullmatch(group) is None:
+            raise InvalidInput(f"'{group}' cannot name a consumer group", field="group")
         return f"{self._prefix}homeguard-{group}"
 
     async def _reader(self, group: str, names: frozenset[str]) -> Reader:
@@ -193,16 +201,26 @@ class KafkaLog:
         await reader.close()
 
     async def _committed(self, group: str) -> dict[TopicPartition, int]:
-        """What the brokers know of the group. Just after their start they may first have to find out."""
+        """What the brokers know of the group; just after their start they first have to find out."""
+        name = self._group_id(group)
         while True:
             try:
-                offsets = await self._admin.list_consumer_group_offsets(self._group_id(group))
+                # the driver's own call takes "not yet" for "nothing"
+                node = await self._admin.find_coordinator(name)
+                answer = await self._admin._client.send(node, OffsetFetchRequest(name, None))
+                if answer.error_code:
+                    raise for_code(answer.error_code)()
             except KafkaError as error:
                 if not error.retriable:
                     raise
                 await asyncio.sleep(_POLL_S)
             else:
-                return {partition: found.offset for partition, found in offsets.items() if found.offset >= 0}
+                return {
+                    TopicPartition(topic, number): offset
+                    for topic, numbers in answer.topics
+                    for number, offset, _, _ in numbers
+                    if offset >= 0
+                }
 
     async def _topics_of(self, group: str) -> frozenset[str]:
         known = {partition.topic for partition in await self._committed(group)}
@@ -224,16 +242,30 @@ class KafkaLog:
             for number in range(topic.partitions)
         ]
 
-    def _record(self, message: Any) -> Record:
-        return Record(
-            topic=self._names[message.topic],
-            partition=message.partition,
-            offset=message.offset,
-            key=(message.key or b"").decode(errors="replace"),
-            value=message.value or b"",
-            headers={k: v.decode(errors="replace") for k, v in message.headers} if message.headers else _NO_HEADERS,
-            appended_at=EPOCH + message.timestamp * MILLISECOND,
-        )
+    def _records(self, messages: Sequence[Any]) -> list[Record]:
+        """What came together mostly shares its time and its headers: these are made once for a run of them."""
+        found = []
+        ms, at, raw = -1, EPOCH, ()
+        headers = _NO_HEADERS
+        for message in messages:
+            if message.timestamp != ms:
+                ms = message.timestamp
+                at = EPOCH + ms * MILLISECOND
+            if message.headers != raw:
+                raw = message.headers
+                headers = {name: value.decode(errors="replace") for name, value in raw}
+            found.append(
+                Record(
+                    topic=self._names[message.topic],
+                    partition=message.partition,
+                    offset=message.offset,
+                    key=(message.key or b"").decode(errors="replace"),
+                    value=message.value or b"",
+                    headers=headers,
+                    appended_at=at,
+                )
+            )
+        return found
 
 
 async def _last(consumer: Any, partitions: Sequence[TopicPartition], limit: int) -> list[Any]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaError
 
 from homeguard.errors import Conflict
 
@@ -22,6 +22,8 @@ _REQUEST_MS: Final = 10_000
 _POLL_MS: Final = 2**31 - 1
 #: How long a fetch waits at the broker, and so how soon a position that was moved is read.
 _FETCH_WAIT_MS: Final = 250
+#: After so long without an answer to a fetch the brokers are away.
+_SILENT_S: Final = 5.0
 #: How long partitions are held back for the records that are in hand.
 _DRAIN_S: Final = 3.0
 _CLOSE_S: Final = 4.0
@@ -53,6 +55,9 @@ class Reader:
         self._assigned = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        #: When a broker last said something of our partitions: by its own count, and when that changed here.
+        self._heard: int | None = None
+        self._heard_at = asyncio.get_running_loop().time()
         self._joining = asyncio.create_task(self._join(), name=f"kafka-join {group}")
         self._failure: BaseException | None = None
 
@@ -62,7 +67,7 @@ class Reader:
 
     async def take(self, limit: int, wait_s: float) -> list[Any]:
         """The next records as the driver gives them, at most `limit`; `[]` when none came in time or the partitions
-        are just handed round. Raises what the driver raises; then it is of no use any more."""
+        are just handed round. Raises what the driver raises; when `has_failed` it is of no use any more."""
         loop = asyncio.get_running_loop()
         until = loop.time() + wait_s
         if not await self._within(until) and not self._joining.done():
@@ -88,7 +93,20 @@ class Reader:
             records += some
         if records:
             self._idle.clear()
+            self._heard_at = asyncio.get_running_loop().time()
+        elif self._is_cut_off():
+            raise KafkaConnectionError("the partitions of the group are not answered for")
         return records
+
+    def _is_cut_off(self) -> bool:
+        """No broker has said anything of our partitions for a while, not even that there is nothing new."""
+        if not self._assigned.is_set():
+            return False
+        said = max((self._consumer.last_poll_timestamp(p) or 0 for p in self._consumer.assignment()), default=None)
+        now = asyncio.get_running_loop().time()
+        if said is None or said != self._heard:
+            self._heard, self._heard_at = said, now
+        return now - self._heard_at > _SILENT_S
 
     async def commit(self, done: Mapping[TopicPartition, int]) -> None:
         """What lies before these offsets is done; partitions that are not here any more are passed over. Raises what
@@ -166,6 +184,7 @@ class Reader:
         self._forget()
 
     def _arrive(self) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
         self._assigned.set()
 
     def _forget(self) -> None:

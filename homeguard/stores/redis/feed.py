@@ -81,7 +81,7 @@ class RedisFeed:
         channels = [self._keys.events(item.home_id), self._keys.every_event]
         device_id = item.data.get("device_id")
         if item.kind == "device_event" and isinstance(device_id, str):
-            channels.append(self._keys.state(self._keys.uuid(item.home_id, device_id)))
+            channels.append(self._keys.changes(self._keys.uuid(item.home_id, device_id)))
         if item.kind == "agent_response" and item.user_id:
             channels.append(self._keys.answers(item.user_id))
         return channels

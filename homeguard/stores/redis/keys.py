@@ -14,8 +14,10 @@ _DEVICES = 20_000
 class Keys:
     """Texts, made of ids. Two that stand side by side are escaped, or one could run into the other."""
 
-    def __init__(self, namespace: str = "") -> None:
+    def __init__(self, namespace: str = "", *, database: int = 0) -> None:
         self._before = f"{namespace}:" if namespace else ""
+        #: Channels are the whole server's: those of another database than 0 name it, or its homes would be heard here.
+        self._told = f"{self._before}db{database}:" if database else self._before
         #: Made for every event: a hash over both ids costs more than looking it up.
         self.uuid = lru_cache(_DEVICES)(_uuid)
         #: The version of what lies in this namespace.
@@ -23,13 +25,11 @@ class Keys:
         #: Sorted set: uuid of each device that is available, by when it was last seen (microseconds since 1970).
         self.seen = f"{self._before}device:seen"
         #: Channel: every item of every home.
-        self.every_event = f"{self._before}events:global"
+        self.every_event = f"{self._told}events:global"
 
     def state(self, uuid: str) -> str:
         """Hash: `state` (JSON of all attributes), `stamps` (JSON, microseconds of each one's last change), `battery`,
         `signal`, `updated_at` (epoch seconds), `available` (1 or 0), `seen` (microseconds), `home`, `device`.
-
-        Also the channel of the device's events.
         """
         return f"{self._before}device:state:{uuid}"
 
@@ -55,11 +55,15 @@ class Keys:
 
     def events(self, home_id: str) -> str:
         """Channel: every item of that home."""
-        return f"{self._before}events:user:{home_id}"
+        return f"{self._told}events:user:{home_id}"
+
+    def changes(self, uuid: str) -> str:
+        """Channel: the events of that device."""
+        return f"{self._told}device:state:{uuid}"
 
     def answers(self, user_id: str) -> str:
         """Channel: what the agent says to that person."""
-        return f"{self._before}agent:response:{user_id}"
+        return f"{self._told}agent:response:{user_id}"
 
 
 def _uuid(home_id: str, device_id: str) -> str:

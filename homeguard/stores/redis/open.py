@@ -76,7 +76,8 @@ async def open_redis(
         StartRefused: the URL cannot be read, the server refuses us, or what lies there is newer than this program.
         StoreUnavailable: the server does not answer.
     """
-    server, keys = Server(url, pool_size=pool_size, deadline_s=deadline_s), Keys(namespace)
+    server = Server(url, pool_size=pool_size, deadline_s=deadline_s)
+    keys = Keys(namespace, database=server.database)
     try:
         engine = await _entered(server, keys)
         feed = RedisFeed(server, keys)

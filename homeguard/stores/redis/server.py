@@ -44,8 +44,10 @@ def script(*names: str) -> Script:
 
 
 class Server:
-    """`where` is host:port. Nothing is tried twice: not every call is safe to repeat, and the pool opens a dead
-    connection anew before it hands it out, so the first call after the server's return works.
+    """`where` is host:port, `database` the number in the URL.
+
+    Nothing is tried twice: not every call is safe to repeat, and the pool opens a dead connection anew before it hands
+    it out, so the first call after the server's return works.
 
     Raises:
         StartRefused: the URL cannot be read.
@@ -63,6 +65,7 @@ class Server:
             raise StartRefused(f"{_URL_SHAPE}: {_without_values(error)}") from error
         self._redis: Any = Redis(connection_pool=self._pool)
         given = self._pool.connection_kwargs
+        self.database = int(given.get("db") or 0)
         self.where = given["path"] if "path" in given else f"{given.get('host', 'localhost')}:{given.get('port', 6379)}"
 
     async def close(self) -> None:

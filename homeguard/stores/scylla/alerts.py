@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
+from uuid import uuid4
 
 from homeguard.model import Alert
 from homeguard.stores.scylla.batches import in_partitions
@@ -19,11 +20,11 @@ from homeguard.stores.scylla.cql import Cql, Values
 from homeguard.stores.scylla.days import Span, Strand, day_rows, newest
 
 _RAISE: Final = (
-    "INSERT INTO alerts_by_id (home_id, id, at, kind, severity, title, text, device, event_ids, state, is_simulated)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS"
+    "INSERT INTO alerts_by_id (home_id, id, raised_by, at, kind, severity, title, text, device, event_ids, state,"
+    " is_simulated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS"
 )
 _RAISED: Final = (
-    "SELECT at, id, kind, severity, title, text, device, event_ids, state, is_simulated FROM alerts_by_id"
+    "SELECT raised_by, at, id, kind, severity, title, text, device, event_ids, state, is_simulated FROM alerts_by_id"
     " WHERE home_id = ? AND id = ?"
 )
 _PUT: Final = (
@@ -67,19 +68,25 @@ class ScyllaAlerts:
         firsts: dict[tuple[str, str], Alert] = {}
         for alert in alerts:
             firsts.setdefault((alert.home_id, alert.id), alert)
+        me = uuid4()
         answers = await self._cql.each(
-            (_RAISE, (a.home_id, a.id, milliseconds(a.at), *_rest(a))) for a in firsts.values()
+            (_RAISE, (a.home_id, a.id, me, milliseconds(a.at), *_rest(a))) for a in firsts.values()
         )
-        is_new = {key: rows[0][0] for key, rows in zip(firsts, answers, strict=True)}
-        # One that was there may have been cut short before it got its day: as it was raised, it is put there again.
-        old = [key for key, first in is_new.items() if not first]
+        new = [a for a, rows in zip(firsts.values(), answers, strict=True) if rows[0][0]]
+        old = [key for key, rows in zip(firsts, answers, strict=True) if not rows[0][0]]
+        listed = list(new)
         before = await self._cql.each((_RAISED, key) for key in old)
-        listed = [firsts[key] for key, first in is_new.items() if first]
-        listed += [_alert(home_id, row) for (home_id, _), rows in zip(old, before, strict=True) for row in rows]
+        for key, (raised_by, *row) in ((key, row) for key, rows in zip(old, before, strict=True) for row in rows):
+            # The driver may have asked twice, and the first answer was lost: then it is ours.
+            if raised_by == me:
+                new.append(firsts[key])
+            # It may have been cut short before it got its day: as it was raised, it is put there again.
+            listed.append(_alert(key[0], row))
         days = ((a.home_id, _DAYS, "", milliseconds(a.at) // DAY_MS) for a in listed)
         await self._cql.write(day_rows(days))
         await self._cql.write(in_partitions(_PUT, 2, [_row(a) for a in listed]))
-        return [firsts[key] for key, first in is_new.items() if first]
+        ids = {(a.home_id, a.id) for a in new}
+        return [alert for key, alert in firsts.items() if key in ids]
 
 
 def _row(alert: Alert) -> Values:

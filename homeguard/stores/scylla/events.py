@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from homeguard.clock import Clock
 from homeguard.event_cursor import cursor_of, place_of
 from homeguard.ids import device_uuid
 from homeguard.model import Event
@@ -59,8 +60,9 @@ class ScyllaEvents:
     the start, over the same keys.
     """
 
-    def __init__(self, cql: Cql) -> None:
+    def __init__(self, cql: Cql, clock: Clock) -> None:
         self._cql = cql
+        self._clock = clock
         self._claims = Claims()
 
     async def append(self, events: Sequence[Event]) -> int:
@@ -122,7 +124,7 @@ class ScyllaEvents:
 
     async def count(self, home_id: str) -> int:
         async with self._cql.deadline():
-            return await count_events(self._cql, home_id)
+            return await count_events(self._cql, home_id, self._clock.now())
 
     async def _append(self, events: Sequence[Event]) -> int:
         firsts: dict[tuple[str, str], Event] = {}
@@ -132,8 +134,7 @@ class ScyllaEvents:
             known = await stored(self._cql, _STORED, firsts)
             new = [event for key, event in firsts.items() if key not in known]
             if new:
-                await self._cql.write(event_rows.event_batches(new))
-                await self._cql.write(event_rows.day_batches(new))
+                await self._cql.write([*event_rows.event_batches(new), *event_rows.day_batches(new)])
                 await self._cql.write(event_rows.id_batches(new))
         return len(new)
 

@@ -3,6 +3,7 @@
 from cassandra import (
     AuthenticationFailed,
     DriverException,
+    InvalidRequest,
     OperationTimedOut,
     RequestExecutionException,
     RequestValidationException,
@@ -10,7 +11,7 @@ from cassandra import (
 )
 from cassandra.cluster import NoHostAvailable
 from cassandra.connection import ConnectionException
-from cassandra.protocol import ErrorMessage
+from cassandra.protocol import ErrorMessage, ServerError
 
 from homeguard.errors import StartRefused, StoreUnavailable
 
@@ -36,6 +37,11 @@ def refusal(error: Exception, where: str) -> StartRefused | None:
     if any(isinstance(e, Unauthorized) for e in causes):
         return StartRefused(f"the event store at {where} does not let this login make or read what it needs")
     return None
+
+
+def is_unsettled(error: Exception) -> bool:
+    """The server does not know a table or keyspace yet, or trips over one that is being made."""
+    return any(isinstance(e, InvalidRequest | ServerError) for e in _causes(error))
 
 
 def refuses_protocol(error: Exception) -> bool:

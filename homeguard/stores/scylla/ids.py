@@ -12,7 +12,7 @@ from homeguard.stores.scylla.cql import Ask, Cql
 #: (home, id).
 Key: TypeAlias = tuple[str, str]
 
-_BUCKETS: Final = 16
+_BUCKETS: Final = 8
 #: Scylla takes at most a hundred keys in one question.
 _ASKED_AT_ONCE: Final = 100
 

@@ -56,7 +56,7 @@ async def open_scylla(
         except StoreUnavailable as error:
             raise (refusal(error, cql.where) or error) from error.__cause__
         yield ScyllaStores(
-            events=events.ScyllaEvents(cql),
+            events=events.ScyllaEvents(cql, clock),
             anomalies=anomalies.ScyllaAnomalies(cql),
             alerts=alerts.ScyllaAlerts(cql),
             engine=server,

@@ -11,11 +11,14 @@ from homeguard.clock import Clock
 from homeguard.errors import StartRefused, StoreUnavailable
 from homeguard.stores.scylla.columns import milliseconds
 from homeguard.stores.scylla.cql import Cql
+from homeguard.stores.scylla.failures import is_unsettled
 
 _FOLDER: Final = Path(__file__).parent / "migrations"
 _PART: Final = "events"
-_LOCK_POLL_S: Final = 0.25
+_POLL_S: Final = 0.25
 _LOCK_WAIT_S: Final = 90.0
+#: What another process is just making can be listed before it can be used.
+_SETTLE_TRIES: Final = 40
 
 _KEYSPACE: Final = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s"
 _TABLE: Final = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s"
@@ -41,6 +44,17 @@ async def up_to_date(cql: Cql, keyspace: str, clock: Clock) -> None:
         StoreUnavailable: another process has been at it for too long.
     """
     name = _name(keyspace)
+    for _ in range(_SETTLE_TRIES):
+        try:
+            return await _bring_up(cql, name, clock)
+        except StoreUnavailable as error:
+            if not is_unsettled(error):
+                raise
+            await asyncio.sleep(_POLL_S)
+    return await _bring_up(cql, name, clock)
+
+
+async def _bring_up(cql: Cql, name: str, clock: Clock) -> None:
     if not await cql.run(_KEYSPACE, (name,)):
         await cql.run(_CREATE_KEYSPACE.format(name=name))
     await cql.use(name)
@@ -91,10 +105,10 @@ async def _version(cql: Cql, keyspace: str, where: str) -> int:
 
 
 async def _lock(cql: Cql, holder: object) -> None:
-    for _ in range(round(_LOCK_WAIT_S / _LOCK_POLL_S)):
+    for _ in range(round(_LOCK_WAIT_S / _POLL_S)):
         if (await cql.run(_TAKE, (_PART, holder)))[0][0]:
             return
-        await asyncio.sleep(_LOCK_POLL_S)
+        await asyncio.sleep(_POLL_S)
     raise StoreUnavailable(f"another process has been changing the schema at {cql.where} for too long; try again")
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ WAITING_BYTES: Final = 64 * 1024 * 1024
 #: What is kept in memory for groups that keep up.
 TAIL_RECORDS: Final = 20_000
 TAIL_BYTES: Final = 16 * 1024 * 1024
+#: So many that were handed out and not committed are counted for each group.
+OPEN_RECORDS: Final = 100_000
 READ_CHUNK: Final = 1024 * 1024
 FLUSH_EVERY_S: Final = 1.0
 ANSWER_LIMIT_S: Final = 60.0
@@ -73,6 +76,8 @@ class _Group:
     delivered: int
     #: What it reads; None before its first read.
     wanted: frozenset[str] | None = None
+    #: Offsets that were handed out and are not committed.
+    open: deque[int] = field(default_factory=lambda: deque(maxlen=OPEN_RECORDS))
     place: Place | None = None
     #: One reader at a time moves the position.
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -200,6 +205,7 @@ class SegmentLog:
             reader.position, reader.place = first, None
         if reader.committed < first:
             reader.committed, reader.delivered = first, max(first, reader.delivered)
+            reader.open.clear()
             self._note_moved(group)
 
     async def _next(self, reader: _Group, wanted: frozenset[str], limit: int) -> list[Record]:
@@ -212,6 +218,7 @@ class SegmentLog:
                 found = await asyncio.to_thread(self._from_files, reader, wanted, limit)
             if found:
                 reader.delivered = found[-1].offset + 1
+                reader.open.extend([record.offset for record in found])
                 return found
         return []
 
@@ -250,6 +257,7 @@ class SegmentLog:
             found = 0 if at is None else await asyncio.to_thread(self._offset_since, micros(at))
             offset = max(found, self._segments[0].first)
             reader.position = reader.committed = reader.delivered = offset
+            reader.open.clear()
             reader.place = None
             self._note_moved(group)
 
@@ -274,18 +282,23 @@ class SegmentLog:
         done = max(record.offset for record in records) + 1
         if done > reader.committed:
             reader.committed = done
+            while reader.open and reader.open[0] < done:
+                reader.open.popleft()
             reader.settle()
             self._note_moved(group)
 
     async def lag(self, group: str) -> int:
-        """As the port says. Before its first read a group counts the records of every topic; what lies further back
-        than the memory reaches is counted whole too."""
+        """As the port says. Before its first read a group counts the records of every topic; where it has yet to read
+        further back than the memory reaches, those are counted whole too."""
         reader = self._group(group)
-        committed = max(reader.committed, self._segments[0].first)
+        first = max(reader.committed, self._segments[0].first)
+        if reader.wanted is None:
+            return self._end - first
+        first = max(first, reader.position)
         start = self._end - len(self._tail)
-        if reader.wanted is None or committed < start:
-            return self._end - committed
-        return sum(record.topic in reader.wanted for record in islice(self._tail, committed - start, None))
+        if first < start:
+            return len(reader.open) + self._end - first
+        return len(reader.open) + sum(r.topic in reader.wanted for r in islice(self._tail, first - start, None))
 
     async def tail(self, topic: str, *, limit: int) -> list[Record]:
         """As the port says. What memory no longer holds is read back through the files."""

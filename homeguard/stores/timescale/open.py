@@ -33,7 +33,7 @@ class TimescaleStores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimescaleEngine:
-    """An `Engine`: `name` says how readings lie there, `version` is PostgreSQL's."""
+    """An `Engine`: TimescaleDB and its version, or PostgreSQL where readings lie in its own partitions."""
 
     pool: Pool
     name: str
@@ -57,8 +57,9 @@ async def open_timescale(
     """
     ground = await find_ground(url, extension)
     async with open_pool(url, ground.migrations(), ledger=LEDGER) as pool:
-        engine = TimescaleEngine(pool=pool, name=await _name(pool, ground), version=pool.version)
-        _log.info("readings are kept in %s at %s", engine.name, pool.place)
+        name, version = await _told(pool, ground)
+        engine = TimescaleEngine(pool=pool, name=name, version=version)
+        _log.info("readings are kept in %s %s at %s", name, version, pool.place)
         retention = Retention(pool=pool, clock=clock, keep=keep, partitioned=not ground.is_extension)
         keeping = asyncio.create_task(retention.run(), name="retention of readings")
         try:
@@ -69,7 +70,7 @@ async def open_timescale(
                 await keeping
 
 
-async def _name(pool: Pool, ground: Ground) -> str:
+async def _told(pool: Pool, ground: Ground) -> tuple[str, str]:
     if not ground.is_extension:
-        return "PostgreSQL (partitions)"
-    return f"TimescaleDB {await pool.fetchval(_EXTENSION_VERSION)}"
+        return "PostgreSQL (partitions)", pool.version
+    return "TimescaleDB", f"{await pool.fetchval(_EXTENSION_VERSION)} on PostgreSQL {pool.version}"

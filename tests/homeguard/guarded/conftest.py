@@ -59,8 +59,9 @@ class ManualClock:
 
 @dataclass
 class Wire:
-    """`mode`: ok; refused: nothing reaches the stores; lost: it does, the answer does not come back; hangs: nothing
-    ever comes; wrong: it cannot be opened as it is configured. `calls` counts what reached for the stores."""
+    """`mode`: ok; refused, reset: nothing reaches the stores; lost: it does, the answer does not come back; slow: the
+    answer waits for `gate`; hangs: nothing ever comes; wrong: it cannot be opened as it is configured. `calls` counts
+    what reached for the stores, `asked` names it."""
 
     mode: str = "ok"
     ping_mode: str = ""
@@ -68,6 +69,11 @@ class Wire:
     pings: int = 0
     #: Errors to raise, one a call, before `mode` counts again.
     errors: list[Exception] = field(default_factory=list)
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+    #: How many answers are lost before `mode` counts again.
+    losses: int = 0
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def carry(self, call: Callable[[], Any], mode: str | None = None) -> Any:
         mode = mode or self.mode
@@ -78,7 +84,11 @@ class Wire:
         if mode == "hangs":
             await asyncio.Event().wait()
         answer = await call()
-        if mode == "lost":
+        if mode == "slow":
+            self.answered.set()
+            await self.gate.wait()
+        if self.losses or mode == "lost":
+            self.losses = max(0, self.losses - 1)
             raise StoreUnavailable("the connection broke")
         return answer
 
@@ -94,6 +104,7 @@ class WiredPort:
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             self._wire.calls += 1
+            self._wire.asked.append((name, *args))
             if self._wire.errors:
                 raise self._wire.errors.pop(0)
             return await self._wire.carry(lambda: method(*args, **kwargs))
@@ -156,7 +167,8 @@ class Rig:
 
     async def until(self, is_true: Callable[[], Any], step_s: float = 0.5) -> None:
         """Let time go on until it holds; with `step_s=0` only the work that is under way."""
-        for _ in range(400 if step_s else 10_000):
+        ends = asyncio.get_running_loop().time() + 30
+        while asyncio.get_running_loop().time() < ends:
             found = is_true()
             if await found if inspect.isawaitable(found) else found:
                 return
@@ -164,6 +176,12 @@ class Rig:
             # The embedded stores answer from threads, in real time.
             await asyncio.sleep(0.001)
         raise AssertionError("it never held")
+
+    async def finish(self, call: Any) -> Any:
+        """What a call gives that waits between its tries."""
+        task = asyncio.ensure_future(call)
+        await self.until(task.done, step_s=0.05)
+        return task.result()
 
     async def go_away(self, mode: str = "refused") -> None:
         """Take the engine away, and let that be noticed."""
@@ -183,6 +201,12 @@ def clock() -> ManualClock:
 @pytest.fixture
 def wire() -> Wire:
     return Wire()
+
+
+@pytest.fixture
+def wired() -> Callable[[Any, Wire], WiredPort]:
+    """One port behind a wire."""
+    return WiredPort
 
 
 @pytest.fixture

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeguard.model import Alert, Automation, Command, Confirmation, Device, Effect, Hardware, LiveState, Message, Notice
+from homeguard.model import (
+    Alert,
+    Automation,
+    Command,
+    Confirmation,
+    Device,
+    Effect,
+    Hardware,
+    LiveState,
+    Message,
+    Notice,
+)
 from homeguard.stores.guarded.audit import Line
 from homeguard.stores.guarded.codec import decode, encode
 from homeguard.stores.guarded.conversations import Said
@@ -19,14 +30,16 @@ plain = st.recursive(
 )
 objects = st.dictionaries(texts, plain, max_size=4)
 attributes = st.dictionaries(texts, values, max_size=4)
-times = st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - naive bounds
+times = st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 maybe_times = st.none() | times
 ids = st.lists(texts, max_size=3).map(tuple)
 
 leaves = st.builds(
     Effect, kind=texts, parameters=objects, set=attributes, before=attributes, device_id=texts, contains=st.just(())
 )
-effects = st.recursive(leaves, lambda inner: st.builds(Effect, kind=texts, contains=st.lists(inner, max_size=2).map(tuple)))
+effects = st.recursive(
+    leaves, lambda inner: st.builds(Effect, kind=texts, contains=st.lists(inner, max_size=2).map(tuple))
+)
 commands = st.builds(
     Command, id=texts, home_id=texts, device_id=texts, command=texts, parameters=objects, set=attributes,
     before=attributes, tier=st.integers(0, 4), caller=st.just("agent"), user_id=texts, cause=texts, requested_at=times,
@@ -63,9 +76,7 @@ states = st.builds(
     LiveState, home_id=texts, device_id=texts, attributes=attributes,
     changed_at=st.dictionaries(texts, times, max_size=3), available=st.booleans(), last_seen_at=maybe_times,
 )  # fmt: skip
-lines = st.builds(
-    Line, home_id=texts, at=times, actor=texts, action=texts, decision=texts, rule=texts, detail=objects
-)
+lines = st.builds(Line, home_id=texts, at=times, actor=texts, action=texts, decision=texts, rule=texts, detail=objects)
 sayings = st.builds(
     Said, home_id=texts, messages=st.lists(messages, max_size=2).map(tuple), clear=st.booleans(), user_id=texts,
     thread_id=texts,
@@ -84,9 +95,7 @@ def shape(value):
 
 
 @given(
-    st.one_of(
-        alerts, automations, commands, confirmations, devices, effects, lines, messages, notices, sayings, states
-    )
+    st.one_of(alerts, automations, commands, confirmations, devices, effects, lines, messages, notices, sayings, states)
 )
 def test_every_value_comes_back_the_same_to_the_last_type(value):
     text = encode(value)

@@ -182,21 +182,16 @@ async def test_they_catch_up_at_once_when_the_engine_returns(rig, guards, homes)
         await rig.until(lambda: same(rig), step_s=0)
 
 
-async def test_only_what_changed_is_written_here(rig, guards, homes, monkeypatch):
+async def test_only_what_changed_is_written_here(rig, guards, homes, wired, wire):
     await rig.remote.devices.put([device("lamp"), device("door")])
+    guards.copies[1].store = wired(rig.local.devices, wire)
     async with replicate(guards.replicas(rig), rig.clock):
-        written = []
-        real = rig.local.devices.put
-
-        async def put(devices):
-            written.append([found.id for found in devices])
-            await real(devices)
-
-        monkeypatch.setattr(rig.local.devices, "put", put)
-        await rig.remote.devices.put([device("door", area="Hall")])
-        await rig.until(lambda: written)
-        await rig.clock.advance(30)
-    assert written == [["door"]]
+        wire.asked.clear()
+        changed = device("door", area="Hall")
+        await rig.remote.devices.put([changed])
+        await rig.until(lambda: same(rig))
+        await rig.until(lambda: wire.asked.count(("of_home", "h2")) > 5)
+    assert [asked for asked in wire.asked if asked[0] != "of_home"] == [("put", [changed])]
 
 
 async def test_an_empty_engine_does_not_empty_a_home_that_was_not_moved_there(rig, guards):
@@ -218,29 +213,26 @@ async def test_the_last_device_of_all_goes_too_when_the_engine_had_it(rig, guard
 
 
 @pytest.mark.parametrize("write", ["put", "delete"])
-async def test_what_was_read_before_a_write_does_not_undo_it(rig, guards, homes, monkeypatch, write):
+async def test_what_was_read_before_a_write_does_not_undo_it(rigging, write):
+    async with rigging(deadline_s=30) as rig:
+        await read_write_and_copy(rig, Guards(rig), write)
+
+
+async def read_write_and_copy(rig, guards, write):
     await rig.remote.devices.put([device("lamp"), device("door")])
     replica = guards.replicas(rig)[1]
     await rig.local.users.put_home(Home(id="h1", name="h1"))
     await replica.catch_up(rig.clock.now())
-    real, has_read, go_on = rig.remote.devices.of_home, asyncio.Event(), asyncio.Event()
-
-    async def slow(home_id):
-        found = await real(home_id)
-        has_read.set()
-        await go_on.wait()
-        return found
-
-    monkeypatch.setattr(rig.remote.devices, "of_home", slow)
+    rig.wire.mode = "slow"
     round_ = asyncio.ensure_future(replica.catch_up(rig.clock.now()))
-    await has_read.wait()
+    await rig.wire.answered.wait()
+    rig.wire.mode = "ok"
     if write == "put":
         await guards.devices.put([device("new")])
     else:
         await guards.devices.delete("h1", "lamp")
-    go_on.set()
+    rig.wire.gate.set()
     await round_
-    monkeypatch.undo()
     assert await rig.local.devices.of_home("h1") == await rig.remote.devices.of_home("h1")
 
 

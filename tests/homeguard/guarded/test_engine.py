@@ -20,7 +20,7 @@ async def caught(call) -> StoreUnavailable:
 
 
 async def in_time(clock, call):
-    """What a call gives that waits between its tries."""
+    """What a start gives that waits."""
     task = asyncio.ensure_future(call)
     while not task.done():
         await clock.advance(0.05)
@@ -37,7 +37,7 @@ async def test_a_call_gets_the_stores_answer_and_the_engine_names_itself(rig):
 
 async def test_a_call_that_may_be_repeated_is_tried_four_times_and_says_when_to_come_back(rig):
     rig.wire.mode, rig.wire.calls = "reset", 0
-    error = await caught(in_time(rig.clock, rig.engine.call(homes, deadline_s=60)))
+    error = await caught(rig.finish(rig.engine.call(homes, deadline_s=60)))
     assert rig.wire.calls == 4
     assert error.details["retry_after_s"] > 0
     assert re.fullmatch(r"The engine does not answer \(connection reset by peer\); try again in \d s", error.message)
@@ -51,13 +51,13 @@ async def test_a_call_that_may_not_be_repeated_is_tried_once(rig):
 
 async def test_a_retry_that_succeeds_is_an_answer(rig):
     rig.wire.errors = [StoreUnavailable("reset"), OSError("reset")]
-    assert await in_time(rig.clock, rig.engine.call(homes, deadline_s=60)) == []
+    assert await rig.finish(rig.engine.call(homes, deadline_s=60)) == []
 
 
 async def test_waits_grow_and_never_pass_the_deadline(rig):
     rig.wire.mode, rig.wire.calls = "refused", 0
     begun = rig.clock.monotonic()
-    await caught(in_time(rig.clock, rig.engine.call(homes, deadline_s=0.4)))
+    await caught(rig.finish(rig.engine.call(homes, deadline_s=0.4)))
     # 100 to 150 ms, then 200 to 300 ms; 400 ms more would be too late.
     assert rig.wire.calls in (2, 3)
     assert rig.clock.monotonic() - begun <= 0.5

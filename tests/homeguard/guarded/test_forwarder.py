@@ -8,7 +8,8 @@ from homeguard.errors import InvalidInput, Overloaded, StoreUnavailable
 from homeguard.model import Alert
 from homeguard.stores.guarded.alerts import CONCERN
 from homeguard.stores.guarded.codec import encode
-from homeguard.stores.guarded.forwarder import TRIES
+from homeguard.stores.guarded.forwarder import TRIES, forward
+from homeguard.stores.sqlite.spool import open_spool
 
 
 def alert(number: int, clock) -> Alert:
@@ -25,11 +26,15 @@ class Took:
         self.values: list[str] = []
         self.batches = 0
         self.refused: set[str] = set()
+        self.patience = 0
 
     async def __call__(self, stores, values) -> None:
         await stores.users.homes()
         self.batches += 1
         if self.refused & set(values):
+            self.patience -= len(values) == 1
+            if self.patience == 0:
+                self.refused = set()
             raise InvalidInput("no such thing")
         self.values += values
 
@@ -95,6 +100,14 @@ async def test_what_the_engine_refuses_for_ever_is_set_aside_with_its_reason_and
     assert (aside.entry.value, aside.tries, aside.reason) == ("3", TRIES, "no such thing")
 
 
+async def test_what_is_refused_only_for_a_while_keeps_its_place(rig, took):
+    took.refused, took.patience = {"3"}, 3
+    await rig.forwarder.keep("things", [str(number) for number in range(6)])
+    await rig.until(lambda: rig.forwarder.waiting() == 0)
+    assert took.values == [str(number) for number in range(6)]
+    assert await rig.spool.aside(rig.engine.name) == []
+
+
 async def test_an_engine_that_is_away_is_no_refusal(rig, took):
     await rig.go_away()
     await rig.forwarder.keep("things", ["1"])
@@ -148,14 +161,15 @@ async def test_a_full_spool_fails_who_must_know_and_is_counted_for_who_must_go_o
     assert took.values == list("12345")
 
 
-async def test_a_disk_that_does_not_answer_stops_the_hand_over_only_for_a_while(rig, took, monkeypatch):
-    real, failures = rig.spool.next, [StoreUnavailable("the disk")] * 3
-
-    async def failing(engine, *, limit=100):
-        if failures:
-            raise failures.pop()
-        return await real(engine, limit=limit)
-
-    monkeypatch.setattr(rig.spool, "next", failing)
-    await rig.forwarder.keep("things", ["1"])
-    await rig.until(lambda: took.values == ["1"])
+async def test_a_disk_that_does_not_answer_stops_the_hand_over_only_for_a_while(rig, tmp_path, wired, wire):
+    taker = Took()
+    async with (
+        open_spool(tmp_path / "other.db", rig.clock) as spool,
+        forward(rig.engine, wired(spool, wire), rig.clock, {"things": taker}) as forwarder,
+    ):
+        await rig.go_away()
+        await forwarder.keep("things", ["1"])
+        wire.errors = [StoreUnavailable("the disk")] * 3
+        rig.wire.mode = "ok"
+        await rig.until(lambda: taker.values == ["1"])
+    assert wire.errors == []

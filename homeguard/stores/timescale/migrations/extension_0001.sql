@@ -27,7 +27,8 @@ CREATE TABLE sensor_readings (
     received_at TIMESTAMPTZ NOT NULL,
     PRIMARY KEY (device_id, reading_type, time, event_id)
 );
-SELECT create_hypertable('sensor_readings', 'time', chunk_time_interval => INTERVAL '7 days', create_default_indexes => false);
+SELECT create_hypertable('sensor_readings', 'time',
+    chunk_time_interval => INTERVAL '7 days', create_default_indexes => false);
 CREATE INDEX idx_sensor_device ON sensor_readings (device_id, time DESC);
 CREATE INDEX idx_sensor_user ON sensor_readings (user_id, time DESC);
 
@@ -50,7 +51,8 @@ CREATE TABLE reading_minutes (
     high DOUBLE PRECISION NOT NULL,
     PRIMARY KEY (device_id, reading_type, slot)
 );
-SELECT create_hypertable('reading_minutes', 'slot', chunk_time_interval => INTERVAL '7 days', create_default_indexes => false);
+SELECT create_hypertable('reading_minutes', 'slot',
+    chunk_time_interval => INTERVAL '7 days', create_default_indexes => false);
 
 CREATE TABLE reading_hours (
     device_id UUID NOT NULL,
@@ -62,7 +64,8 @@ CREATE TABLE reading_hours (
     high DOUBLE PRECISION NOT NULL,
     PRIMARY KEY (device_id, reading_type, slot)
 );
-SELECT create_hypertable('reading_hours', 'slot', chunk_time_interval => INTERVAL '7 days', create_default_indexes => false);
+SELECT create_hypertable('reading_hours', 'slot',
+    chunk_time_interval => INTERVAL '7 days', create_default_indexes => false);
 
 -- A day also knows when the last of its readings came: that is how long its chunk is kept.
 CREATE TABLE reading_days (
