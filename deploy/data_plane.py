@@ -52,6 +52,8 @@ DRAIN_S: Final = 5.0
 LOG_RETENTION: Final = timedelta(days=7)
 #: No process can still be carrying out a command that is this old.
 _SURELY_OVER: Final = timedelta(seconds=60)
+#: Every so many turns of the upkeep, what a process that died was carrying out is settled by another one.
+_SETTLE_TURNS: Final = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +208,7 @@ async def open_data_plane(
     if simulator is not None:
         sources.append(tasks.create_task(simulator.run(stop_sources), name="simulator"))
     delivery = Delivery(outbox=stores.outbox, feed=stores.feed, clock=clock)
-    upkeep = tasks.create_task(_upkeep(commands, delivery, front, clock, role), name="upkeep")
+    upkeep = tasks.create_task(_upkeep(stores, intake, commands, delivery, front, clock, role), name="upkeep")
     plane = DataPlane(
         intake=intake, commands=commands, processors=processors, logs=logs,
         dead_letters=DeadLetters(opened.stream if opened.stream is not None else front, front),
@@ -313,8 +315,11 @@ async def _link(settings: Settings, stores: Stores, intake: Intake, first_home: 
     )  # fmt: skip
 
 
-async def _upkeep(commands: CommandService, delivery: Delivery, front: Log, clock: Clock, role: Role) -> None:
-    """Questions that lapse, messages that wait, old segments of the log; a failure is tried again."""
+async def _upkeep(
+    stores: Stores, intake: Intake, commands: CommandService, delivery: Delivery, front: Log, clock: Clock, role: Role
+) -> None:
+    """Questions that lapse, messages that wait, old segments of the log, what other processes deleted or left behind;
+    a failure is tried again."""
     turns = 0
     while True:
         await clock.sleep(EXPIRE_EVERY.total_seconds())
@@ -324,6 +329,11 @@ async def _upkeep(commands: CommandService, delivery: Delivery, front: Log, cloc
                 await commands.expire_open()
             if role.runs_groups:
                 await delivery.deliver()
+            if role.is_split:
+                for home in await stores.users.homes():
+                    intake.forget_devices(home.id)
+            if role.is_split and role.runs_groups and turns % _SETTLE_TURNS == 0:
+                await commands.settle(await commands.unfinished(at_least_old=_SURELY_OVER))
             if turns % 1800 == 1:
                 await front.trim(clock.now() - LOG_RETENTION)
         except HomeGuardError as error:

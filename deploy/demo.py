@@ -31,10 +31,14 @@ _HISTORY_PAUSE_S: Final = 5.0
 class Demo:
     """The demo of one data folder; `begun` is when it was made, which every repetition goes by."""
 
-    def __init__(self, mark: Path, begun: datetime, clock: Clock, *, is_new: bool, has_history: bool) -> None:
+    def __init__(
+        self, mark: Path, begun: datetime, clock: Clock, *, is_first: bool, is_new: bool, has_history: bool
+    ) -> None:
+        """`is_first`: nothing of it was made from this folder yet; `is_new`: not all of it."""
         self._mark = mark
         self._clock = clock
         self._begun = begun
+        self._is_first = is_first
         self.is_new = is_new
         self.has_history = has_history
         self.homes: Sequence[DemoHome] = load_homes(begun)
@@ -49,8 +53,18 @@ class Demo:
         """The homes in which somebody goes in and out by themselves."""
         return frozenset(d.home.id for d in self.homes if d.doors_move)
 
+    async def leave_to_others(self, stores: Stores) -> bool:
+        """Whether another process made it in stores that this one shares: then it is not made again over what people
+        changed since."""
+        if not self._is_first or await stores.users.home(self.homes[0].home.id) is None:
+            return False
+        self.is_new, self.has_history = False, True
+        await asyncio.to_thread(self._write, has_history=True)
+        return True
+
     async def make(self, stores: Stores, identity: Identity) -> None:
         """People, homes and devices. Safe to repeat after a crash."""
+        await asyncio.to_thread(self._write, has_history=False, is_told=False)
         for demo in self.homes:
             await stores.users.put_home(demo.home)
             await identity.set_password(demo.owner, PASSWORD)
@@ -89,9 +103,10 @@ class Demo:
             else:
                 return
 
-    def _write(self, *, has_history: bool) -> None:
+    def _write(self, *, has_history: bool, is_told: bool = True) -> None:
         draft = self._mark.with_suffix(".draft")
-        draft.write_text(json.dumps({"begun_at": iso(self._begun), "history": has_history}), encoding="utf-8")
+        told = {"begun_at": iso(self._begun), "history": has_history, "told": is_told}
+        draft.write_text(json.dumps(told), encoding="utf-8")
         draft.replace(self._mark)
 
 
@@ -102,6 +117,8 @@ def demo_of(settings: Settings, clock: Clock) -> Demo | None:
     mark = settings.data_dir / _MARK
     try:
         found = json.loads(mark.read_text(encoding="utf-8"))
-        return Demo(mark, parse_time(found["begun_at"]), clock, is_new=False, has_history=bool(found["history"]))
+        begun, is_new = parse_time(found["begun_at"]), not found.get("told", True)
+        return Demo(mark, begun, clock, is_first=False, is_new=is_new, has_history=bool(found["history"]))
     except (OSError, ValueError, KeyError):
-        return Demo(mark, clock.now().replace(microsecond=0), clock, is_new=True, has_history=False)
+        begun = clock.now().replace(microsecond=0)
+        return Demo(mark, begun, clock, is_first=True, is_new=True, has_history=False)

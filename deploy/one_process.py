@@ -63,13 +63,16 @@ class Running:
 
     def welcome(self) -> list[str]:
         """What a person reads at the start: where everything is, and how to get in."""
-        url = self.settings.base_url
-        lines = [
-            f"HomeGuard {VERSION} · {self.settings.data_dir}",
-            f"  chat      {url}/chat",
-            f"  API       {url}/docs",
-            f"  MCP       {url}/mcp  (desktop clients: homeguard mcp install --client NAME)",
-        ]
+        url, role = self.settings.base_url, role_of(self.settings)
+        lines = [f"HomeGuard {VERSION} · {self.settings.data_dir}"]
+        if role.is_split:
+            lines.append(f"  role      {role.name}")
+        if role.talks:
+            lines.append(f"  chat      {url}/chat")
+        if role.serves_people:
+            lines.append(f"  API       {url}/docs")
+        if role.talks:
+            lines.append(f"  MCP       {url}/mcp  (desktop clients: homeguard mcp install --client NAME)")
         if self.settings.mqtt_url:
             lines.append("  MQTT      a client of the broker at MQTT_URL")
         if self.demo is not None:
@@ -128,7 +131,7 @@ async def _opened(
         history_ready = asyncio.Event()
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         demo = demo_of(settings, clock) if role.serves_people and not (role.is_split and role.talks) else None
-        if demo is not None and demo.is_new:
+        if demo is not None and not await demo.leave_to_others(stores) and demo.is_new:
             await demo.make(stores, identity)
         doors_move_in = demo.doors_move_in if demo is not None else frozenset()
         plane = await stack.enter_async_context(

@@ -54,6 +54,8 @@ _SHARED: Final = {
 #: What every process answers, whatever its role.
 _ALWAYS: Final = ("/health", "/live", "/ready", "/metrics")
 _DEVICES: Final = ("/telemetry", "/api/v1/events")
+#: The agent's own doors, with all that lies below them.
+_TALK: Final = ("/chat", "/mcp", "/api/v1/ai")
 
 
 def role_of(settings: Settings) -> Role:
@@ -85,13 +87,20 @@ class Doors:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": "not of this role"})
             return
-        message = f"this process runs as --role {self._role.name}: ask the one that serves people"
+        place = "agent" if _is_talk(canonical(str(scope.get("path", "")))) else "api"
+        message = f"this process runs as --role {self._role.name}: ask one that runs as --role {place}"
         await JSONResponse(error_body("NOT_OF_THIS_ROLE", message, {}, ""), 404)(scope, receive, send)
 
     def _is_ours(self, scope: Any) -> bool:
         path = canonical(str(scope.get("path", "")))
+        if _is_talk(path):
+            return self._role.talks
         if self._role.serves_people or path in _ALWAYS or path.startswith("/operator/"):
             return True
         if not self._role.takes_events or scope["type"] != "http" or scope["method"] != "POST":
             return False
         return path in _DEVICES
+
+
+def _is_talk(path: str) -> bool:
+    return any(path == door or path.startswith(f"{door}/") for door in _TALK)

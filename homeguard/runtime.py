@@ -154,7 +154,10 @@ async def _guards(settings: Settings, clock: Clock, stack: AsyncExitStack) -> di
         ),
         return_exceptions=True,
     )
-    for answer in found:
+    for technology, answer in zip(wanted, found, strict=True):
+        if isinstance(answer, StartRefused) and (name := technology.setting.upper()) not in answer.message:
+            # two of them may be the same kind of server at the same place
+            raise StartRefused(f"{name}: {answer.message}") from answer
         if isinstance(answer, BaseException):
             raise answer
     return {t.name: engine for t, engine in zip(wanted, found, strict=True)}

@@ -131,7 +131,7 @@ class BareCassandra:
             answers[number] = rows
             finished.append(number)
             if len(finished) == len(answers):
-                self._loop.call_soon_threadsafe(lambda: done.done() or done.set_result(None))
+                self._loop.call_soon_threadsafe(_finish, done)
 
         for number, statement in enumerate(statements):
             self._session.execute_async(statement).add_callbacks(
@@ -217,9 +217,7 @@ class BareCassandra:
                 a.expected_high,
             )  # fmt: skip
             in_home.append((a.home_id, number + _DATE_OFFSET, at, a.id, *rest))
-            of_device.append(
-                (self.uuid(a.home_id, a.device_id), number + _DATE_OFFSET, at, a.id, a.home_id, *rest)
-            )
+            of_device.append((self.uuid(a.home_id, a.device_id), number + _DATE_OFFSET, at, a.id, a.home_id, *rest))
             ids.append((a.home_id, crc32(a.id.encode()) % BUCKETS, a.id, at))
             strands[a.home_id, "anomaly", "", number] = None
             strands[a.home_id, "anomaly_device", a.device_id, number] = None
@@ -231,6 +229,11 @@ class BareCassandra:
         change = uuid4()
         rows = ((home, scope, name, number + _DATE_OFFSET, change) for home, scope, name, number in strands)
         return self.writes(_PUT_DAY, 1, rows)
+
+
+def _finish(done: "asyncio.Future[None]") -> None:
+    if not done.done():
+        done.set_result(None)
 
 
 class BareReadings:

@@ -16,7 +16,7 @@ from pipeline.handlers.events import StoreEvents
 from pipeline.handlers.live_state import KeepLiveState
 from pipeline.handlers.readings import StoreReadings
 from pipeline.handlers.scoring import StoreAnomalies
-from pipeline.processor import Processor
+from pipeline.processor import Handler, Processor
 from pipeline.topics import RECORD, TOPICS_OF
 
 
@@ -93,7 +93,7 @@ async def _processor(
     async with open_stores(place.settings(ground), clock, keeps_live=False, is_shared=True) as opened:
         assert opened.stream is not None
         stores = opened.near
-        handlers = [
+        handlers: list[Handler] = [
             StoreEvents(stores.events),
             StoreReadings(stores.readings),
             StoreAnomalies(stores.anomalies, SeriesBank()),

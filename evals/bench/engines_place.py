@@ -100,8 +100,9 @@ async def place(services: Mapping[str, str], folder: Path) -> AsyncIterator[Plac
             for ground, extension in GROUNDS.items():
                 async with open_timescale(found.readings_url(ground, side), clock, extension=extension):
                     pass
-        async with open_redis(found.redis_url, clock), open_kafka(
-            found.brokers, clock, instance="bench-setup", prefix=found.prefix
+        async with (
+            open_redis(found.redis_url, clock),
+            open_kafka(found.brokers, clock, instance="bench-setup", prefix=found.prefix),
         ):
             pass
         yield found

@@ -1,9 +1,9 @@
 """What the benches of engines are fed with: events as devices send them, and what a detector must find in them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from homeguard.model import Anomaly, Event, Metadata
+from homeguard.model import Anomaly, Event, Json, Metadata
 from pipeline.detectors.bank import SeriesBank
 from pipeline.handlers.observed import readings_of
 
@@ -11,9 +11,9 @@ HOMES = 4
 DEVICES = 50
 _ALL = HOMES * DEVICES
 _SAYS = Metadata(firmware_version="1.2.3", signal_strength=-45)
-_MOTION = {"zone": "living_room", "intensity": 0.85, "signature": "human"}
+_MOTION: Mapping[str, Json] = {"zone": "living_room", "intensity": 0.85, "signature": "human"}
 #: Of each series one number is strange; by then its detector knows what is usual.
-_STRANGE = 40
+_STRANGE = 20
 
 
 def homes(name: str) -> list[str]:
@@ -33,6 +33,7 @@ def events(name: str, n: int) -> list[Event]:
         measures = number % 4 == 0
         strange = measures and i // _ALL == _STRANGE
         temperature = 60.0 if strange else 20 + i // _ALL % 7 / 10
+        measured: Mapping[str, Json] = {"metrics": {"temperature": temperature, "humidity": 45}}
         found.append(
             Event(
                 home_id=homes(name)[number // DEVICES],
@@ -41,7 +42,7 @@ def events(name: str, n: int) -> list[Event]:
                 at=now - timedelta(milliseconds=n - i),
                 received_at=now,
                 device_id=device(number),
-                payload={"metrics": {"temperature": temperature, "humidity": 45}} if measures else _MOTION,
+                payload=measured if measures else _MOTION,
                 metadata=_SAYS,
                 source="http",
             )

@@ -3,11 +3,15 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
 
 from homeguard.model import Attributes, Value
 from homeguard.ports.live_state import LiveFeed, LiveStateStore
+
+#: How long after a device's word its state is looked at again, at first and at most.
+_LOOK_S: Final = 0.02
+_LONGEST_LOOK_S: Final = 0.32
 
 
 def matches(wanted: Attributes, reported: Mapping[str, Any]) -> bool:
@@ -68,14 +72,20 @@ class Reports:
     async def until(
         self, spoke: asyncio.Event, home_id: str, device_id: str, wanted: Attributes, wait_s: float
     ) -> bool:
-        """True as soon as the live state is what was wanted, False when `wait_s` is over first."""
+        """True as soon as the device has spoken and the live state is what was wanted, False when `wait_s` is over
+        first. Another process may tell that a device spoke before its state is where this one looks."""
         try:
             async with asyncio.timeout(wait_s):
+                await spoke.wait()
+                look_s = _LOOK_S
                 while True:
-                    await spoke.wait()
                     spoke.clear()
                     state = await self._live.get(home_id, device_id)
                     if state is not None and matches(wanted, state.attributes):
                         return True
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(look_s):
+                            await spoke.wait()
+                    look_s = min(2 * look_s, _LONGEST_LOOK_S)
         except TimeoutError:
             return False

@@ -54,6 +54,16 @@ async def test_nobody_reads_the_context_of_another_home_or_person(stores, home_i
     assert await stores.contexts.get("h1", "anna") == {"whose": "anna's"}
 
 
+async def test_ids_that_look_alike_side_by_side_are_kept_apart(stores):
+    pairs = [("a", "b:c"), ("a:b", "c"), ("a%3Ab", "c"), ("a", "b%3Ac"), ("a%", "3Ab:c")]
+    for n, (home_id, user_id) in enumerate(pairs):
+        await stores.contexts.put(home_id, user_id, {"n": n})
+
+    found = [await stores.contexts.get(home_id, user_id) for home_id, user_id in pairs]
+
+    assert found == [{"n": n} for n in range(len(pairs))]
+
+
 async def test_a_context_lives_an_hour_from_when_it_was_put_last(stores, clock):
     await stores.contexts.put("h1", "anna", {"n": 1})
     clock.at += timedelta(minutes=59, seconds=59)

@@ -182,11 +182,12 @@ async def test_the_past_is_walked_over_days_without_events(stores, query, limit)
     assert found == sorted(wanted if query else wanted + others, key=place)
 
 
-async def test_years_of_days_are_walked_to_their_first(stores):
+@pytest.mark.parametrize("limit", [200, 1000])
+async def test_years_of_days_are_walked_to_their_first(stores, limit):
     events = [event(n, at=AT - n * DAY) for n in range(450)]
     await stores.events.append(events)
 
-    found = await pages(stores, limit=200, event_types=["door_open", "never"])
+    found = await pages(stores, limit=limit, event_types=["door_open", "never"])
 
     assert found == events
 

@@ -20,7 +20,7 @@ MOVE_S: Final = 90.0
 
 
 class Parts:
-    """Processes of one installation, by the names that the test gives them: a role, and a number where there are two."""
+    """Processes of one installation, by the names that the test gives them: a role, and a number for the second."""
 
     def __init__(self, folder: Path, engines: Mapping[str, str], **more: str) -> None:
         self._folder = folder

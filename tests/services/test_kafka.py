@@ -437,20 +437,27 @@ async def test_a_group_that_another_process_reads_is_not_moved_under_it(brokers,
     async with opened(brokers, prefix, "one") as one, opened(brokers, prefix, "two") as two:
         await one.log.append(over_keys(90))
         stop = asyncio.Event()
+        seen: dict[str, set[int]] = {"one": set(), "two": set()}
 
-        async def keep_reading() -> None:
+        async def keep_reading(name: str, stores: KafkaStores) -> None:
             while not stop.is_set():
-                found = await two.log.read("record", [EVENTS], limit=100, wait_s=0.2)
-                await two.log.commit("record", found)
+                found = await stores.log.read("record", [EVENTS], limit=100, wait_s=0.2)
+                seen[name] = {record.partition for record in found} or seen[name]
+                await stores.log.commit("record", found)
 
-        reading = asyncio.create_task(keep_reading())
-        await one.log.read("record", [EVENTS], limit=1, wait_s=1)
+        tasks = [asyncio.create_task(keep_reading(name, stores)) for name, stores in (("one", one), ("two", two))]
         try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not (seen["one"] and seen["two"] and len(seen["one"]) + len(seen["two"]) == 3):
+                    await one.log.append(over_keys(90))
+                    await asyncio.sleep(0.1)
             with pytest.raises(Conflict):
                 await one.log.seek("record", None)
+            async with asyncio.timeout(PATIENCE_S):
+                await until(lambda: no_lag(one))
         finally:
             stop.set()
-            await reading
+            await asyncio.gather(*tasks)
 
 
 async def test_a_killed_process_leaves_its_partitions_and_its_open_records_to_the_other(brokers, prefix):

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
 from api.access import Limits
@@ -168,6 +169,7 @@ async def test_a_device_is_online_for_a_minute_after_it_was_heard(url, space, ba
 
         await stores.live.apply([change(1, available=False)])
         assert await bare.exists(online) == 0
+        assert await bare.zscore(f"{space}:device:seen", UUID) is None
 
 
 async def test_a_context_and_a_limit_have_their_names_and_end_by_themselves(url, space, bare):
@@ -223,6 +225,19 @@ async def test_homes_of_another_database_are_not_heard(own):
         assert await read(ours, 1) == [live(2)]
         await there.feed.publish([live(3)])
         assert await read(theirs, 2) == [live(1), live(3)]
+
+
+async def test_who_joins_does_not_get_what_is_still_on_its_way_to_others(url, space):
+    body = '{"origin":"other","home_id":"h1","kind":"device_event","data":{"n":%d}}'
+    async with open_redis(url, SystemClock(), namespace=space) as stores, stores.feed.subscribe("h1") as first:
+        # It blocks, so that this process cannot have read it when the second one joins.
+        with BlockingRedis.from_url(url) as server:
+            server.publish(f"{space}:events:user:h1", body % 1)
+        async with stores.feed.subscribe("h1") as second:
+            await stores.feed.publish([live(2)])
+
+            assert await read(second, 1) == [live(2)]
+            assert await read(first, 2) == [live(1), live(2)]
 
 
 async def test_what_is_not_ours_in_a_channel_is_passed_over(url, space, bare):

@@ -1,7 +1,6 @@
 """Ingest, two processors, api and agent as processes of their own: what one hears, decides or asks, the others have."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from instances import SARAH, Up, counted, until
@@ -203,7 +202,7 @@ def test_every_role_says_how_it_is(parts: Parts, name: str):
         assert told["status"] == "ready"
         groups = {g for g in ("reflex", "record", "automate") if g in told["checks"]}
         assert groups == ({"reflex", "record", "automate"} if name.startswith("processor") else set())
-        assert "homeguard_" in http.get("/metrics").text
+        assert "process_cpu_seconds_total" in http.get("/metrics").text
 
 
 def test_an_api_with_a_new_folder_does_not_make_the_demo_again(parts: Parts):

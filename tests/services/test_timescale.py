@@ -128,10 +128,13 @@ async def test_the_engine_says_on_which_ground_it_stands_and_the_log_too(open_on
 
     async with raw(url) as server:
         installed = await server.fetchval("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'")
-        assert version == (await server.fetchval("SHOW server_version")).split()[0]
-    assert name == ("PostgreSQL (partitions)" if ground == "plain" else f"TimescaleDB {installed}")
+        server_version = (await server.fetchval("SHOW server_version")).split()[0]
+    if ground == "plain":
+        assert (name, version) == ("PostgreSQL (partitions)", server_version)
+    else:
+        assert (name, version) == ("TimescaleDB", f"{installed} on PostgreSQL {server_version}")
     parts = urlsplit(url)
-    assert f"readings are kept in {name} at {parts.hostname}:{parts.port}" in caplog.messages
+    assert f"readings are kept in {name} {version} at {parts.hostname}:{parts.port}" in caplog.messages
     assert parts.password not in caplog.text
 
 

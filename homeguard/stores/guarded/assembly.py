@@ -68,6 +68,11 @@ async def assemble(
         forwarders[name] = made
         return made
 
+    async def gone(home_id: str, device_id: str) -> None:
+        """Another process deleted it: its state would be handed over again from here."""
+        if keeps_live:
+            await near.live.forget(home_id, device_id)
+
     if (postgres := engines.get("PostgreSQL")) is not None:
         passed_on = await forwarder("PostgreSQL")
         people = LocalCopy("users", local.users)
@@ -97,7 +102,7 @@ async def assemble(
             conversations=said,
         )
         replicas += [
-            DevicesReplica(mongo, things, local.users.homes),
+            DevicesReplica(mongo, things, local.users.homes, gone),
             AutomationsReplica(mongo, rules, local.users.homes),
         ]
     if (scylla := engines.get("Scylla")) is not None:
@@ -113,7 +118,9 @@ async def assemble(
         far = GuardedLive(redis, clock)
         live: Any = far
         if keeps_live:
-            live = await stack.enter_async_context(mirror(local.live, redis, clock, local.users.homes))
+            live = await stack.enter_async_context(
+                mirror(local.live, redis, clock, local.users.homes, is_shared=is_shared)
+            )
             if is_shared:
                 live = MergedLive(live, far)
         shared = {

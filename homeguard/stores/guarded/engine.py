@@ -111,6 +111,8 @@ class GuardedEngine(Generic[T_co]):
         self._reason = "it has not been reached yet"
         self._refused: StartRefused | None = None
         self._looked = asyncio.Event()
+        #: Whoever starts waits for the first look, and is told what comes of it.
+        self._is_awaited = False
         self._troubled = True
         self._trouble = asyncio.Event()
         self._away_since = clock.now()
@@ -222,9 +224,11 @@ class GuardedEngine(Generic[T_co]):
     async def _first_look(self, wait_s: float) -> None:
         slept = asyncio.ensure_future(self._clock.sleep(wait_s))
         looked = asyncio.ensure_future(self._looked.wait())
+        self._is_awaited = True
         try:
             await asyncio.wait({slept, looked}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._is_awaited = False
             for wait in (slept, looked):
                 wait.cancel()
             await asyncio.gather(slept, looked, return_exceptions=True)
@@ -247,7 +251,8 @@ class GuardedEngine(Generic[T_co]):
                     self._reason, delay_s = error.message, REOPEN_REFUSED_S
                     if not self._looked.is_set():
                         self._refused = error
-                    log.error("%s: %s", self.name, error.message)  # noqa: TRY400 - our errors carry their sentence
+                    if not self._is_awaited:
+                        log.error("%s: %s", self.name, error.message)  # noqa: TRY400 - our errors carry their sentence
                 except (StoreUnavailable, OSError) as error:
                     self._reason = _words(error, OPEN_LIMIT_S)
                 except Exception:

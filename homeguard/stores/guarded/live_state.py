@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +30,8 @@ BATCH_LIMIT_S: Final = 5.0
 IDLE_S: Final = 1.0
 #: How often the engine is looked at for states that it lost without a word.
 COMPARE_S: Final = 60.0
+#: A device that was heard here this lately has not been another process's since.
+OWN_S: Final = 2.0
 #: Homes whose states `GuardedLive` remembers.
 HOMES: Final = 200
 
@@ -49,9 +51,12 @@ async def mirror(
     engine: GuardedEngine[WithLive],
     clock: Clock,
     homes: Callable[[], Awaitable[Sequence[Home]]],
+    *,
+    is_shared: bool = False,
 ) -> AsyncIterator["MirroredLive"]:
-    """A store that mirrors `local` for the length of the block. `homes` lists the homes, from a local copy."""
-    mirrored = MirroredLive(local, engine, clock, homes)
+    """A store that mirrors `local` for the length of the block. `homes` lists the homes, from a local copy;
+    `is_shared`: other processes hear some of the devices, now these, now those."""
+    mirrored = MirroredLive(local, engine, clock, homes, is_shared=is_shared)
     async with beside(mirrored._run()):
         yield mirrored
 
@@ -68,7 +73,12 @@ class MirroredLive:
         engine: GuardedEngine[WithLive],
         clock: Clock,
         homes: Callable[[], Awaitable[Sequence[Home]]],
+        *,
+        is_shared: bool = False,
     ) -> None:
+        self._is_shared = is_shared
+        #: When each device was last heard here, by this machine's own count of seconds.
+        self._heard: dict[_Key, float] = {}
         self._local = local
         self._engine = engine
         self._clock = clock
@@ -85,6 +95,8 @@ class MirroredLive:
         engine.on_return(self._returned)
 
     async def apply(self, changes: Sequence[StateChange]) -> list[LiveState]:
+        if self._is_shared:
+            await self._learn({(change.home_id, change.device_id) for change in changes})
         for change in changes:
             key = (change.home_id, change.device_id)
             if key not in self._newest and (state := await self._local.get(*key)) is not None:
@@ -111,6 +123,7 @@ class MirroredLive:
     async def forget(self, home_id: str, device_id: str) -> None:
         await self._local.forget(home_id, device_id)
         self._newest.pop((home_id, device_id), None)
+        self._heard.pop((home_id, device_id), None)
         due = self._of((home_id, device_id))
         self._changes -= len(due.changes)
         due.forget, due.whole = True, False
@@ -128,6 +141,27 @@ class MirroredLive:
         """Returns when the engine knows all that is known here."""
         async with self._level:
             await self._level.wait_for(lambda: not (self._due or self._all_due or self._is_handing))
+
+    async def _learn(self, keys: Set[_Key]) -> None:
+        """Take over what other processes have heard of these devices since this one last did: else this one would know
+        a part only, and hand that on as the whole. While the engine is away, what is known here has to do."""
+        now = self._clock.monotonic()
+        strange = {key for key in keys if now - self._heard.get(key, -OWN_S) >= OWN_S}
+        for home_id in {home_id for home_id, _ in strange}:
+            try:
+                there = await self._engine.call(_asking_all(home_id))
+            except StoreUnavailable:
+                continue
+            newer = []
+            for key in strange:
+                state = there.get(key[1]) if key[0] == home_id else None
+                if state is not None and _is_newer(state, await self._local.get(*key)):
+                    newer.append(state)
+            await self._local.adopt(newer)
+            for state in newer:
+                if state.last_seen_at is not None:
+                    self._newest[state.home_id, state.device_id] = state.last_seen_at
+        self._heard.update(dict.fromkeys(keys, now))
 
     def _returned(self) -> None:
         self._all_due = True
@@ -295,6 +329,12 @@ class GuardedLive:
         at, states = self._seen[home_id]
         note("live", at)
         return states
+
+
+def _is_newer(there: LiveState, here: LiveState | None) -> bool:
+    if here is None or here.last_seen_at is None:
+        return True
+    return there.last_seen_at is not None and there.last_seen_at > here.last_seen_at
 
 
 def _forgetting(home_id: str, device_id: str) -> Callable[[WithLive], Awaitable[None]]:

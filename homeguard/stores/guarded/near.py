@@ -1,9 +1,11 @@
 """Stores as reflexes see them: what this folder knows is asked, so nothing remote is waited for; writes go on whole."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from homeguard.errors import StoreUnavailable
 from homeguard.model import ArmState, Automation, Device, Home, HomeMode, LiveState, Member, User
 from homeguard.ports.automations import AutomationStore
 from homeguard.ports.devices import DeviceStore
@@ -102,7 +104,7 @@ class NearAutomations:
 
 class MergedLive:
     """A `LiveStateStore` of one processor among several: `near` has the devices whose partitions it reads, `far` has
-    everybody's. What was seen later counts; while `far` is away, `near` alone answers."""
+    everybody's. Each attribute is as it changed last; while `far` is away, `near` alone answers."""
 
     def __init__(self, near: LiveStateStore, far: LiveStateStore) -> None:
         self._near = near
@@ -115,15 +117,22 @@ class MergedLive:
         return await self._near.adopt(states)
 
     async def get(self, home_id: str, device_id: str) -> LiveState | None:
-        near, far = await self._near.get(home_id, device_id), await self._far.get(home_id, device_id)
-        return far if near is None or (far is not None and _seen(far) > _seen(near)) else near
+        near = await self._near.get(home_id, device_id)
+        try:
+            far = await self._far.get(home_id, device_id)
+        except StoreUnavailable:
+            return near
+        return _merged(near, far) if near is not None and far is not None else near or far
 
     async def all(self, home_id: str) -> Mapping[str, LiveState]:
         merged = dict(await self._near.all(home_id))
-        for device_id, far in (await self._far.all(home_id)).items():
+        try:
+            there = await self._far.all(home_id)
+        except StoreUnavailable:
+            return merged
+        for device_id, far in there.items():
             near = merged.get(device_id)
-            if near is None or _seen(far) > _seen(near):
-                merged[device_id] = far
+            merged[device_id] = _merged(near, far) if near is not None else far
         return merged
 
     async def forget(self, home_id: str, device_id: str) -> None:
@@ -131,6 +140,22 @@ class MergedLive:
 
     async def silent_since(self, before: datetime) -> list[LiveState]:
         return await self._near.silent_since(before)
+
+
+def _merged(near: LiveState, far: LiveState) -> LiveState:
+    first, last = (near, far) if _seen(far) >= _seen(near) else (far, near)
+    attributes, changed_at = dict(first.attributes), dict(first.changed_at)
+    for name, value in last.attributes.items():
+        if name not in attributes or last.changed_at[name] >= changed_at[name]:
+            attributes[name], changed_at[name] = value, last.changed_at[name]
+    # That a device went is said after its last word, which both may know.
+    is_same_word = first.last_seen_at == last.last_seen_at
+    return replace(
+        last,
+        attributes={name: attributes[name] for name in sorted(attributes)},
+        changed_at={name: changed_at[name] for name in sorted(attributes)},
+        available=last.available and (first.available or not is_same_word),
+    )
 
 
 def _seen(state: LiveState) -> float:

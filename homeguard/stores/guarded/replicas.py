@@ -156,12 +156,19 @@ class UsersReplica:
 
 
 class DevicesReplica:
-    """The devices of all homes. `homes` lists them, from the local copy."""
+    """The devices of all homes. `homes` lists them, from the local copy; `gone` is told of each that went."""
 
-    def __init__(self, engine: GuardedEngine[WithDevices], copy: LocalCopy[DeviceStore], homes: Homes) -> None:
+    def __init__(
+        self,
+        engine: GuardedEngine[WithDevices],
+        copy: LocalCopy[DeviceStore],
+        homes: Homes,
+        gone: Callable[[str, str], Awaitable[None]] | None = None,
+    ) -> None:
         self._engine = engine
         self._copy = copy
         self._homes = homes
+        self._gone = gone
         self._seen: set[tuple[str, str]] = set()
 
     @property
@@ -198,6 +205,8 @@ class DevicesReplica:
                     if may_go((home_id, device_id), self._seen, is_filled):
                         await copy.store.delete(home_id, device_id)
                         self._seen.discard((home_id, device_id))
+                        if self._gone is not None:
+                            await self._gone(home_id, device_id)
             copy.synced_at = now
 
     async def _of_home(self, home_id: str) -> list[Device]:

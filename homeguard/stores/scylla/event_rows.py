@@ -50,6 +50,9 @@ COLUMNS: Final = (
     " is_simulated, source, trust, lane, cause, traceparent"
 )
 
+#: Where the payload stands in a row of each of the three.
+_PAYLOAD: Final = 9
+
 #: Names of the strands in `days`.
 HOME, DEVICE, TYPE, DEVICE_TYPE = "home", "device", "type", "device_type"
 
@@ -85,9 +88,9 @@ def event_batches(events: Sequence[Event]) -> list[Batch]:
             if e.event_type == "heartbeat":
                 heartbeats.append((e.home_id, device, at, e.device_id, rest[5], rest[4], said.is_simulated))
     return [
-        *in_partitions(_PUT_BY_DEVICE, 2, by_device),
-        *in_partitions(_PUT_BY_USER, 2, by_user),
-        *in_partitions(_PUT_BY_TYPE, 3, by_type),
+        *in_partitions(_PUT_BY_DEVICE, 2, by_device, heavy=_PAYLOAD),
+        *in_partitions(_PUT_BY_USER, 2, by_user, heavy=_PAYLOAD),
+        *in_partitions(_PUT_BY_TYPE, 3, by_type, heavy=_PAYLOAD),
         *in_partitions(_PUT_HEARTBEAT, 2, heartbeats),
     ]
 

@@ -26,7 +26,8 @@ class Took:
         self.values: list[str] = []
         self.batches = 0
         self.refused: set[str] = set()
-        self.patience = 0
+        #: How many refusals of a single value there are, before it is taken.
+        self.patience = 1_000
 
     async def __call__(self, stores, values) -> None:
         await stores.users.homes()
