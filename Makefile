@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 ROOMS := agent api chat_ui deploy evals homeguard mcp_servers memory pipeline scenarios tools
 
-.PHONY: run install install-dev test services services-stop test-services check bench eval lock format clean
+.PHONY: run install install-dev test services services-stop test-services integration-test check bench eval lock format clean
 
 run: install
 	@exec $(BIN)/homeguard up $(ARGS)
@@ -40,6 +40,9 @@ services-stop:
 test-services: install-dev
 	@PYTHON="$(PYTHON)" bash deploy/services/services.sh check
 	$(BIN)/python -m pytest tests/contract tests/services --services .services/env -n 2 --dist loadfile $(ARGS)
+
+# By the name under which others look for it.
+integration-test: test-services
 
 check: install-dev
 	$(BIN)/ruff check .

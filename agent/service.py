@@ -210,7 +210,11 @@ class Agent:
                 await self._finish(principal, values, sink, part="end")
                 await self._turns.forget(key)
         except Exception as error:
-            await self._fail(principal, values, sink, error, key)
+            status = "failed"
+            try:
+                await self._fail(principal, values, sink, error, key)
+            except Exception:  # a store that takes no words must not end the agent, and HomeGuard with it
+                log.exception("how turn %s ended could not be written down", state["turn_id"])
         finally:
             self._running.discard(key)
             tokens = values.get("tokens", [])
@@ -241,8 +245,9 @@ class Agent:
         done = kept.get("commands", [])
         text = f"Sorry, {sentence}. {say_outcomes(done) if done else 'Nothing was changed.'}"
         sink.put("answer", {"text": text, "evidence": [], "refusals": []})
-        await self._finish(principal, kept, sink, part="end")
+        # First: what was told as over is not taken up again, also when the words find no room.
         await self._turns.forget(key)
+        await self._finish(principal, kept, sink, part="end")
 
     def _context(self, principal: Principal, home: Home) -> Context:
         async def confirmation(confirmation_id: str) -> Mapping[str, Any] | None:

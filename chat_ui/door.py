@@ -41,12 +41,17 @@ class _Leaving:
         self.told.set()
 
 
+class Unsure(Exception):
+    """Raised by `verify`: whether the token is good cannot be found out now."""
+
+
 class ChatDoor:
     """ASGI: passes everything outside `/chat` on to `app`, answers `/chat` itself.
 
-    `verify(token)` gives the claims of a valid session (with `session_id`, `sid` or `jti`) or None; it is asked on
-    every request and every WebSocket handshake. `secret` signs the session cookie (HS256). `api_url` is where the
-    chat reaches the REST API. `load(root, api_url, secret)` runs in a thread and gives the chat as an ASGI app.
+    `verify(token)` gives the claims of a valid session (with `session_id`, `sid` or `jti`) or None, or raises
+    `Unsure`; it is asked on every request and every WebSocket handshake. `secret` signs the session cookie (HS256).
+    `api_url` is where the chat reaches the REST API. `load(root, api_url, secret)` runs in a thread and gives the chat
+    as an ASGI app.
     """
 
     def __init__(
@@ -120,7 +125,12 @@ class ChatDoor:
         session_id, token = "", ""
         if verdict.kind == "pass" and guard.needs_session(kind, path):
             token = guard.cookie(headers) or ""
-            claims = await self._verify(token) if token else None
+            try:
+                claims = await self._verify(token) if token else None
+            except Unsure:
+                # no stranger: those are sent to sign in again
+                await _refuse(scope, guard.Verdict("reject", 503), receive, send)
+                return
             if claims is None:
                 query = scope.get("query_string", b"").decode("latin1")
                 verdict = guard.judge_stranger(kind, method, path, query, headers)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -319,22 +319,37 @@ async def _upkeep(
     stores: Stores, intake: Intake, commands: CommandService, delivery: Delivery, front: Log, clock: Clock, role: Role
 ) -> None:
     """Questions that lapse, messages that wait, old segments of the log, what other processes deleted or left behind;
-    a failure is tried again."""
+    each for itself, and what fails is tried again."""
+
+    async def forget_devices() -> None:
+        for home in await stores.users.homes():
+            intake.forget_devices(home.id)
+
+    async def settle() -> None:
+        await commands.settle(await commands.unfinished(at_least_old=_SURELY_OVER))
+
+    async def trim() -> None:
+        await front.trim(clock.now() - LOG_RETENTION)
+
     turns = 0
     while True:
         await clock.sleep(EXPIRE_EVERY.total_seconds())
         turns += 1
-        try:
-            if role.serves_people:
-                await commands.expire_open()
-            if role.runs_groups:
-                await delivery.deliver()
-            if role.is_split:
-                for home in await stores.users.homes():
-                    intake.forget_devices(home.id)
-            if role.is_split and role.runs_groups and turns % _SETTLE_TURNS == 0:
-                await commands.settle(await commands.unfinished(at_least_old=_SURELY_OVER))
-            if turns % 1800 == 1:
-                await front.trim(clock.now() - LOG_RETENTION)
-        except HomeGuardError as error:
-            log.warning("upkeep: %s", error.message)
+        jobs: list[Callable[[], Awaitable[object]]] = []
+        if role.runs_groups:
+            jobs.append(delivery.deliver)
+        if role.serves_people:
+            jobs.append(commands.expire_open)
+        if role.is_split:
+            jobs.append(forget_devices)
+        if role.is_split and role.runs_groups and turns % _SETTLE_TURNS == 0:
+            jobs.append(settle)
+        if turns % 1800 == 1:
+            jobs.append(trim)
+        for job in jobs:
+            try:
+                await job()
+            except HomeGuardError as error:
+                log.warning("upkeep: %s", error.message)
+            except Exception:  # whatever it is, alarms go on
+                log.exception("upkeep: %s", job.__name__)

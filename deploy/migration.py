@@ -1,7 +1,7 @@
 """Moves what a home has from one set of stores to another: piece by piece, safe to stop and to repeat."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,12 +72,17 @@ class Ledger:
 
 @dataclass(slots=True)
 class Migration:
-    """Reads from `source` and writes to `target`. Times, ids, outcomes and the audit's chain stay what they are."""
+    """Reads from `source` and writes to `target`. Times, ids, outcomes and the audit's chain stay what they are.
+
+    What both sides have is afterwards as the source says. `is_return`: the target is where the home was before, so what
+    it has and the source has not was deleted since, and goes.
+    """
 
     source: Side
     target: Side
     ledger: Ledger
     told: Callable[[Progress], None] = lambda _: None
+    is_return: bool = False
     _homes: Sequence[str] = field(default_factory=tuple)
 
     async def run(self) -> list[Count]:
@@ -167,15 +172,26 @@ class Migration:
 
     async def _devices(self) -> AsyncIterator[int]:
         for home_id in self._homes:
-            for part in _parts(await self.source["devices"].of_home(home_id)):
+            devices = await self.source["devices"].of_home(home_id)
+            for part in _parts(devices):
                 await self.target["devices"].put(part)
                 yield len(part)
+            for device in await self._gone("devices", home_id, {d.id for d in devices}):
+                await self.target["devices"].delete(home_id, device.id)
+                await self.target["live"].forget(home_id, device.id)
 
     async def _automations(self) -> AsyncIterator[int]:
         for home_id in self._homes:
-            for automation in await self.source["automations"].of_home(home_id):
+            automations = await self.source["automations"].of_home(home_id)
+            for automation in automations:
                 await self.target["automations"].put(automation)
                 yield 1
+            for automation in await self._gone("automations", home_id, {a.id for a in automations}):
+                await self.target["automations"].delete(home_id, automation.id)
+
+    async def _gone(self, concern: str, home_id: str, kept: Set[str]) -> list[Any]:
+        there = await self.target[concern].of_home(home_id) if self.is_return else []
+        return [thing for thing in there if thing.id not in kept]
 
     async def _live(self) -> AsyncIterator[int]:
         for home_id in self._homes:
@@ -187,13 +203,35 @@ class Migration:
         for home_id in self._homes:
             for part in _parts(await _commands(self.source, home_id)):
                 await self.target["journal"].adopt(part)
+                for command in part:
+                    # adopting leaves a `sent` as it is; finishing raises it, and changes no other
+                    if command.outcome == "confirmed":
+                        await self.target["journal"].finish(
+                            home_id, command.id, command.outcome, command.reason, command.finished_at
+                        )
                 yield len(part)
 
     async def _confirmations(self) -> AsyncIterator[int]:
         for home_id in self._homes:
             for part in _parts(await self.source["confirmations"].all(home_id)):
                 await self.target["confirmations"].adopt(part)
+                for card in part:
+                    await self._answer(home_id, card)
                 yield len(part)
+
+    async def _answer(self, home_id: str, card: Any) -> None:
+        """A question that is still open there, and was answered or went by here."""
+        store = self.target["confirmations"]
+        there = await store.get(home_id, card.id)
+        if there.state == "open" and card.state in ("approved", "denied"):
+            await store.decide(
+                home_id, card.id, approve=card.state == "approved", by=card.decided_by, now=card.decided_at, commands=()
+            )
+            there = await store.get(home_id, card.id)
+        if there.state == "open" and card.state == "expired":
+            await store.expire(card.expires_at)
+        if card.outcome and tuple(there.outcome) != tuple(card.outcome):
+            await store.settle(home_id, card.id, card.outcome)
 
     async def _audit(self) -> AsyncIterator[int]:
         for home_id in self._homes:
@@ -205,7 +243,11 @@ class Migration:
     async def _outbox(self) -> AsyncIterator[int]:
         for home_id in self._homes:
             for part in _parts(await _notices(self.source, home_id)):
-                await self.target["outbox"].put(part)
+                new = {notice.id for notice in await self.target["outbox"].put(part)}
+                for notice in part:
+                    # known there as waiting, and sent from here
+                    if notice.delivered_at is not None and notice.id not in new:
+                        await self.target["outbox"].delivered(home_id, notice.id, notice.delivered_at)
                 yield len(part)
 
     async def _alerts(self) -> AsyncIterator[int]:
@@ -223,7 +265,12 @@ class Migration:
     async def _conversations(self) -> AsyncIterator[int]:
         source, target = self.source["conversations"], self.target["conversations"]
         async for home_id, user_id in self._people():
-            for thread in reversed(await source.threads(home_id, user_id, limit=_LIMIT)):
+            threads = await source.threads(home_id, user_id, limit=_LIMIT)
+            kept = {thread.id for thread in threads}
+            for thread in await target.threads(home_id, user_id, limit=_LIMIT) if self.is_return else ():
+                if thread.id not in kept:
+                    await target.clear(home_id, user_id, thread.id)
+            for thread in reversed(threads):
                 lines = await source.messages(home_id, user_id, thread.id, limit=_LIMIT)
                 for part in _parts(lines):
                     await target.append(home_id, part)
@@ -242,11 +289,12 @@ class Migration:
                 yield home_id, member.user_id
 
     async def _events(self) -> AsyncIterator[int]:
-        """Newest first, page by page; the ledger knows up to where, so a new run begins there."""
+        """Newest first, page by page; a home that is done is not read again by the next run."""
         for home_id in self._homes:
-            piece = f"events/{home_id}"
-            if self.ledger.done(piece) is not None:
-                yield await self.source["events"].count(home_id)
+            piece, total = f"events/{home_id}", await self.source["events"].count(home_id)
+            # some may have come since the run that was cut off
+            if self.ledger.done(piece) == total:
+                yield total
                 continue
             cursor, moved = None, 0
             while True:

@@ -15,7 +15,7 @@ from agent.service import Agent, open_agent
 from agent.toolbox import open_toolbox
 from api.app import create_app
 from api.deps import ApiDeps
-from chat_ui.door import ChatDoor
+from chat_ui.door import ChatDoor, Unsure
 from deploy.data_plane import DataPlane, open_data_plane
 from deploy.demo import Demo, demo_of
 from deploy.operator import Operator
@@ -24,7 +24,7 @@ from deploy.server import Activity, bind, serving
 from deploy.switched_off import NoAgent
 from deploy.version import VERSION
 from homeguard.clock import Clock, HomeClocks, SystemClock
-from homeguard.errors import NotAllowed, NotFound, NotSignedIn
+from homeguard.errors import NotAllowed, NotFound, NotSignedIn, StartRefused, StoreUnavailable
 from homeguard.identity.identity import Identity
 from homeguard.identity.keys import derive, local_key
 from homeguard.model import Principal
@@ -32,12 +32,15 @@ from homeguard.ports.stores import Stores
 from homeguard.runtime import open_stores
 from homeguard.settings import Settings
 from homeguard.stores.sqlite.lock import hold
+from homeguard.stores.sqlite.offsets import forget_offsets
 from mcp_servers.catalog import build_all
 from mcp_servers.desk import Desk
 from mcp_servers.identity import acting_as
 from mcp_servers.serving import McpHttp
 from memory.conversations import Conversations
 from pipeline.command.show import show_confirmation
+from pipeline.shipper import SHIP
+from pipeline.topics import RECORD
 from scenarios.engine import ScenarioEngine
 from tools.context import ToolContext
 
@@ -117,6 +120,7 @@ async def _opened(
     clock, role = SystemClock(), role_of(settings)
     async with AsyncExitStack() as stack:
         held = stack.enter_context(hold(settings.data_dir))
+        _leave_stream(settings)
         listener = stack.enter_context(bind(settings.host, settings.port)) if serve else None
         if listener is not None:
             settings = replace(settings, port=listener.getsockname()[1])
@@ -188,6 +192,7 @@ async def _opened(
                 intake=plane.intake,
                 settings=settings,
                 clock=clock,
+                limits=stores.limits if settings.redis_url else None,
                 clocks=clocks,
                 health=_health(plane, history_ready),
                 history_ready=history_ready,
@@ -226,6 +231,22 @@ async def _opened(
             demo=demo,
         )
         log.info("stopping")
+
+
+def _leave_stream(settings: Settings) -> None:
+    """A folder whose records went to a stream before, started without one: what was shipped may not have been recorded
+    there yet. It is read again from this folder's log, and stored once; and the log waits for no stream any more."""
+    positions = settings.data_dir / "log" / "groups"
+    if settings.kafka_brokers or not (positions / f"{SHIP}.json").exists():
+        return
+    log.warning(
+        "KAFKA_BROKERS is not set any more: what this folder's log still holds is recorded again, and kept once"
+    )
+    try:
+        # the mark goes last: a crash in between begins this anew
+        forget_offsets(positions, (RECORD, SHIP))
+    except OSError as error:
+        raise StartRefused(f"{positions} cannot be written: {error.strerror}") from error
 
 
 def _contexts(
@@ -313,6 +334,8 @@ def _verify(identity: Identity) -> Callable[[str], Awaitable[dict[str, Any] | No
             principal = await identity.principal(token)
         except (NotSignedIn, NotFound):
             return None
+        except StoreUnavailable as error:
+            raise Unsure from error
         if not principal.session_id:
             return None
         return {"user_id": principal.user_id, "session_id": principal.session_id}

@@ -14,6 +14,7 @@ from homeguard.ids import new_id
 from homeguard.ports.log import Log
 from homeguard.ports.stores import Stores
 from homeguard.settings import Settings
+from homeguard.stores.guarded.followed import Followed
 from homeguard.stores.sqlite.lock import Held, Holder, hold, holder
 from homeguard.stores.sqlite.open import open_embedded
 from homeguard.stores.sqlite.spool import open_spool
@@ -124,6 +125,7 @@ async def open_stores(
     """
     async with AsyncExitStack() as stack:
         local = await stack.enter_async_context(open_embedded(settings.data_dir, clock, held=held))
+        followed = Followed(settings.data_dir / "followed.json", _places(settings))
         engines = await _guards(settings, clock, stack)
         if not engines:
             yield Opened(stores=local, near=local, stream=None, health=lambda: _health({}, {}))
@@ -131,7 +133,9 @@ async def open_stores(
         from homeguard.stores.guarded.assembly import assemble
 
         spool = await stack.enter_async_context(open_spool(settings.data_dir / "spool.db", clock))
-        assembled = await assemble(local, engines, spool, clock, stack, keeps_live=keeps_live, is_shared=is_shared)
+        assembled = await assemble(
+            local, engines, spool, clock, stack, keeps_live=keeps_live, is_shared=is_shared, followed=followed
+        )
         yield Opened(
             stores=assembled.stores,
             near=assembled.near,
@@ -161,6 +165,16 @@ async def _guards(settings: Settings, clock: Clock, stack: AsyncExitStack) -> di
         if isinstance(answer, BaseException):
             raise answer
     return {t.name: engine for t, engine in zip(wanted, found, strict=True)}
+
+
+def _places(settings: Settings) -> Mapping[str, str]:
+    """Concern -> host, port and name of what keeps it, without who asks and how."""
+    return {
+        port: str(getattr(settings, t.setting)).rpartition("@")[2].partition("?")[0]
+        for t in TECHNOLOGIES
+        if t.is_set(settings)
+        for port in t.ports
+    }
 
 
 def _health(engines: Mapping[str, Any], waiting: Mapping[str, int]) -> Mapping[str, Mapping[str, Any]]:

@@ -24,6 +24,7 @@ _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "kafka_brokers": ("KAFKA_BROKERS",),
     "jwt_secret": ("JWT_SECRET",),
     "mqtt_home": ("MQTT_HOME",),
+    "n8n_webhook_base": ("N8N_WEBHOOK_BASE",),
     "enable_ai_agent": ("ENABLE_AI_AGENT",),
     "enable_anomaly_detection": ("ENABLE_ANOMALY_DETECTION",),
     "demo": ("ENABLE_DEMO_MODE",),
@@ -65,6 +66,8 @@ class Settings:
     role: str = "all"
     #: The same in every process of a split installation; "" makes one in `data_dir`.
     jwt_secret: str = ""
+    #: Where webhooks of automations will go; nothing is sent yet.
+    n8n_webhook_base: str = ""
     gemini_api_key: str = ""
     gemini_model: str = "gemini-3.8-flash"
     enable_ai_agent: bool = True

@@ -46,8 +46,13 @@ class FrontLog:
         self._waiting = max(0, self._waiting - sum(len(r.value) + _FRAME_BYTES for r in records))
 
     def found_waiting(self, records: int) -> None:
-        """At start: so many were left by the last run; their size is not known, half a kilobyte is assumed."""
-        self._waiting = records * (512 + _FRAME_BYTES)
+        """At start: so many were left by the last run. Their size is not known: half a kilobyte each is assumed, and no
+        more than may wait, so that there is room as soon as some go on."""
+        self._waiting = min(records * (512 + _FRAME_BYTES), self._limit)
+
+    def nothing_waits(self) -> None:
+        """The stream has everything: what was assumed too large counts no longer."""
+        self._waiting = 0
 
     async def append(self, records: Sequence[NewRecord]) -> None:
         """As the port says.
@@ -107,15 +112,18 @@ class Shipper:
         while True:
             try:
                 records = await self.front.read(SHIP, _TOPICS, limit=_BATCH, wait_s=_READ_WAIT_S)
-            except HomeGuardError as error:
-                log.warning("the local log cannot be read: %s", error.message)
+            except Exception as error:  # whatever it is, the records are there, and are read again
+                log.warning("the local log cannot be read: %s", _words(error))
                 if stop.is_set():
                     return
                 await self._clock.sleep(_LONGEST_WAIT_S)
                 continue
-            if records and not await self._ship(records, stop):
-                return
-            if not records and stop.is_set():
+            if records:
+                if not await self._ship(records, stop):
+                    return
+                continue
+            self.front.nothing_waits()
+            if stop.is_set():
                 return
 
     async def caught_up(self) -> None:
@@ -136,11 +144,15 @@ class Shipper:
         while True:
             try:
                 await self._append(new)
-            except HomeGuardError as error:
+            except Exception as error:  # whatever a driver raises, the records stay here and are sent again
                 failures += 1
                 if not self.reason:
-                    log.warning("the stream does not take records, they wait here: %s", error.message)
-                self.reason = error.message
+                    known = isinstance(error, HomeGuardError)
+                    log.warning(
+                        "the stream does not take records, they wait here: %s",
+                        _words(error), exc_info=None if known else error,
+                    )  # fmt: skip
+                self.reason = _words(error)
                 if stop.is_set():
                     return False
                 await self._pause(stop, min(_FIRST_WAIT_S * 2 ** min(failures, 10), _LONGEST_WAIT_S))
@@ -182,3 +194,8 @@ class Shipper:
             for task in (stopped, slept):
                 task.cancel()
             await asyncio.gather(stopped, slept, return_exceptions=True)
+
+
+def _words(error: Exception) -> str:
+    """What anybody may read of it."""
+    return error.message if isinstance(error, HomeGuardError) else type(error).__name__

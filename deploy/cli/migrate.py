@@ -9,12 +9,13 @@ from typing import Any, Final
 
 from deploy.cli.main import data_dir_option
 from deploy.cli.progress import bar
-from deploy.migration import Count, Ledger, Migration, Side
-from homeguard.clock import SystemClock
+from deploy.migration import Count, Ledger, Migration, Progress, Side
+from homeguard.clock import Clock, SystemClock
 from homeguard.errors import InvalidInput, StartRefused
 from homeguard.runtime import TECHNOLOGIES
 from homeguard.settings import Settings, load
 from homeguard.stores.sqlite.open import open_embedded
+from homeguard.stores.sqlite.spool import open_spool
 
 EMBEDDED: Final = "embedded"
 #: Scheme of a target -> the setting that it fills.
@@ -81,10 +82,32 @@ async def _move(settings: Settings, *, back: bool) -> list[Count]:
             if technology.is_set(settings) and set(technology.ports) & _PORTS:
                 opened = await stack.enter_async_context(technology.open(settings, clock))
                 engines |= {port: getattr(opened, port) for port in technology.ports if port in _PORTS}
+        if back:
+            await _check_spool(settings, clock)
         source: Side = engines if back else embedded
         target: Side = embedded if back else engines
         ledger = Ledger(settings.data_dir / "migration.json", "back" if back else _names(settings))
-        return await Migration(source, target, ledger, lambda p: bar(p.moved, p.total, p.concern)).run()
+        # what Kafka still has for the stores is in this folder's log too, and is read again at the next start
+        return await Migration(source, target, ledger, _tell, is_return=back).run()
+
+
+def _tell(progress: Progress) -> None:
+    bar(progress.moved, progress.total, progress.concern)
+
+
+async def _check_spool(settings: Settings, clock: Clock) -> None:
+    """Raises StartRefused: something waits in the folder for an engine, and would be missing from what goes back."""
+    path = settings.data_dir / "spool.db"
+    if not path.exists():
+        return
+    async with open_spool(path, clock) as spool:
+        waiting = [b for b in await spool.backlogs() if b.rows]
+    if waiting:
+        told = ", ".join(f"{b.rows} for {b.engine}" for b in waiting)
+        raise StartRefused(
+            f"{path} still has rows that wait ({told}): start HomeGuard once with its engines, until /ready says that "
+            "nothing waits, and stop it"
+        )
 
 
 #: What is moved; the log, the live feed and counters of the moment stay where they are.

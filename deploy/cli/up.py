@@ -46,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # the driver repeats the server's advice at every statement
     logging.getLogger("cassandra.protocol").setLevel(logging.ERROR)
+    # and this one says ten times a second that no broker answers, which is told once by who asked it
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         import uvloop
 

@@ -13,7 +13,8 @@ from typing import Final
 
 import uvloop
 
-from evals.bench import engines_adapters_stores, engines_bare, engines_ours
+from evals.bench import engines_adapters_stores as stores
+from evals.bench import engines_bare, engines_ours
 from evals.bench.engines_adapters import beside, measure
 from evals.bench.engines_adapters_kafka import kafka
 from evals.bench.engines_counted import counted, states
@@ -26,6 +27,10 @@ from homeguard.stores.kafka.open import open_kafka
 from pipeline.envelope import encode
 from pipeline.processor import BATCH
 
+_ADAPTERS: Final = {
+    "kafka": kafka, "cassandra": stores.cassandra, "readings": stores.readings, "redis": stores.redis,
+    "postgres": stores.postgres, "mongo": stores.mongo,
+}  # fmt: skip
 _LIMIT_S: Final = 300.0
 _APPENDED: Final = 500
 _COLUMNS: Final[Mapping[str, int]] = {
@@ -38,7 +43,12 @@ def main() -> int:
     parser.add_argument("--services", type=Path, default=Path(".services/env"), help="the file of `make services`")
     parser.add_argument("--events", type=int, default=20_000, help="events of a round through Kafka")
     parser.add_argument("--repeat", type=int, default=5, help="rounds, each of both sides")
-    parser.add_argument("--only", default="", help="plain timescale adapters, comma-separated")
+    parser.add_argument(
+        "--only",
+        default="",
+        help="comma-separated: plain timescale (through Kafka), "
+        "adapters or some of kafka cassandra readings redis postgres mongo",
+    )
     options = parser.parse_args()
     lines = options.services.read_text(encoding="utf-8").splitlines()
     services = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
@@ -67,10 +77,8 @@ async def _bench(services: Mapping[str, str], folder: Path, options: argparse.Na
         for ground in GROUNDS:
             if not only or ground in only:
                 await _rounds(found, ground, options.events, options.repeat, rows)
-        if not only or "adapters" in only:
-            stores = engines_adapters_stores
-            several = (kafka, stores.cassandra, stores.readings, stores.redis, stores.postgres, stores.mongo)
-            await measure(found, several, options.repeat, rows)
+        several = [pairs for name, pairs in _ADAPTERS.items() if not only or name in only or "adapters" in only]
+        await measure(found, several, options.repeat, rows)
         if rows:
             print(f"\neach figure: median (smallest-largest) of {options.repeat} rounds\n")
             print(table(rows, _COLUMNS))
@@ -93,14 +101,20 @@ async def _rounds(found: Place, ground: str, n: int, repeat: int, rows: dict[str
                 taken[side] = await engines_ours.run(found, ground, count, _LIMIT_S)
             else:
                 taken[side] = await engines_bare.run(found, ground, count, judged, _LIMIT_S)
-        await _compare(found, ground, name, count, sum(len(a) for a in judged.values()))
+        stored = await _compare(found, ground, name, count, sum(len(a) for a in judged.values()))
+        row = beside(count, taken["ours"], taken["bare"])
+        figures = ", ".join(f"{column} {row[column]:,.{digits}f}" for column, digits in _COLUMNS.items())
+        print(f"{name}: {figures}; both stored {stored}, equal live states", flush=True)
         if not warms:
-            rows[f"Kafka to Cassandra, PostgreSQL ({ground}), Redis"].append(
-                beside(count, taken["ours"], taken["bare"])
-            )
+            rows[f"Kafka to Cassandra, PostgreSQL ({ground}), Redis"].append(row)
 
 
-async def _compare(found: Place, ground: str, name: str, n: int, anomalies: int) -> None:
+async def _compare(found: Place, ground: str, name: str, n: int, anomalies: int) -> Mapping[str, int]:
+    """The rows of a round by table, the same on both sides.
+
+    Raises:
+        RuntimeError: they differ, or some are missing.
+    """
     sides: Sequence[Mapping[str, int]] = [await counted(found, ground, side, name) for side in SIDES]
     ours, bare = sides
     if ours != bare or {ours[t] for t in ours if t.startswith("event")} != {n} or ours["anomalies"] != anomalies:
@@ -109,7 +123,7 @@ async def _compare(found: Place, ground: str, name: str, n: int, anomalies: int)
         )
     if await states(found, "ours", name) != await states(found, "bare", name):
         raise RuntimeError(f"{name}: live states differ")
-    print(f"{name}: both stored {dict(ours)}, equal live states", flush=True)
+    return ours
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ class _Bare:
         self._reader = reader
         self._topic = topic
         self._partition = DefaultPartitioner()
+        self._locks: dict[int, asyncio.Lock] = {}
 
     async def append(self, records: Sequence[NewRecord]) -> None:
         """The driver's own batches: the best that it can do."""
@@ -76,12 +77,13 @@ class _Bare:
             if builder is None:
                 builder = builders[number] = self._producer.create_batch()
             builder.append(timestamp=at, key=key, value=record.value, headers=_headers(record))
-        await asyncio.gather(
-            *[
-                await self._producer.send_batch(builder, self._topic, partition=number)
-                for number, builder in builders.items()
-            ]
-        )
+        await asyncio.gather(*[self._send(number, builder) for number, builder in builders.items()])
+
+    async def _send(self, number: int, builder: Any) -> None:
+        # One at a time: of several that wait for one partition the driver's clock runs ahead.
+        async with self._locks.setdefault(number, asyncio.Lock()):
+            sent = await self._producer.send_batch(builder, self._topic, partition=number)
+        await sent
 
     async def append_each(self, records: Sequence[NewRecord]) -> None:
         """As most programs use it."""

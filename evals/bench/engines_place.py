@@ -90,7 +90,7 @@ async def place(services: Mapping[str, str], folder: Path) -> AsyncIterator[Plac
         for name in databases:
             await server.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
             stack.push_async_callback(server.execute, f'DROP DATABASE "{name}" WITH (FORCE)')
-        await _empty_redis(found)
+        await _take_redis(found)
         stack.push_async_callback(_empty_redis, found)
         stack.push_async_callback(asyncio.to_thread, _drop_keyspaces, found)
         stack.push_async_callback(_drop_topics, found)
@@ -136,6 +136,13 @@ async def _drop_topics(found: Place) -> None:
         await admin.delete_topics([found.prefix + topic for topic in RETENTION])
     finally:
         await admin.close()
+
+
+async def _take_redis(found: Place) -> None:
+    """Raises RuntimeError when another run has it."""
+    async with Redis.from_url(found.redis_url) as server:
+        if not await server.set("bench", found.name, nx=True, ex=7200):
+            raise RuntimeError(f"another bench runs on database {REDIS_DATABASE} of this Redis, or was cut off lately")
 
 
 async def _empty_redis(found: Place) -> None:

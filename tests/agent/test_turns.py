@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agent.models.protocol import Step
-from homeguard.errors import InvalidInput
+from homeguard.errors import InvalidInput, StorageFull
 
 UNLOCK = ("control_device", {"device_id": "front_door_lock", "command": "unlock"})
 LOCK_BACK = ("control_device", {"device_id": "back_door_lock", "command": "lock"})
@@ -197,3 +197,22 @@ async def test_a_claim_is_not_even_streamed_before_it_is_true(open_house: Any, c
 
         assert "".join(t["text"] for t in lie.all("token")).split() == ["Hello", "there.", "Anything", "else?"]
         assert "".join(t["text"] for t in act.all("token")).strip() == "I have locked the Back door lock."
+
+
+async def test_an_answer_that_cannot_be_written_down_ends_that_turn_only(
+    open_house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_house({"hello": [Step(text="Hello there.")]}) as house:
+        store = house.running.stores.conversations
+        append = store.append
+
+        async def full(home_id: str, messages: Any) -> None:
+            if any(message.role == "assistant" for message in messages):
+                raise StorageFull("the disk is full")
+            await append(home_id, messages)
+
+        monkeypatch.setattr(store, "append", full)
+        assert (await house.say("hello")).status == "failed"
+        monkeypatch.undo()
+
+        assert (await house.say("hello")).status == "completed"

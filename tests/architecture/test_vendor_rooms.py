@@ -24,7 +24,12 @@ ROOMS = (
 #: vendor -> the only places that may import it
 VENDORS = {
     "apsw": ("homeguard/stores/",),
-    "asyncpg": ("homeguard/stores/",),
+    "asyncpg": ("homeguard/stores/postgres/", "homeguard/stores/timescale/", "homeguard/stores/postgresql.py"),
+    "cassandra": ("homeguard/stores/scylla/",),
+    "pymongo": ("homeguard/stores/mongo/",),
+    "bson": ("homeguard/stores/mongo/",),
+    "redis": ("homeguard/stores/redis/",),
+    "aiokafka": ("homeguard/stores/kafka/",),
     "sqlite3": (),
     "aiosqlite": ("agent/graph/checkpoints.py",),
     "mcp": ("mcp_servers/", "agent/toolbox.py"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chat_ui.door import BODY_LIMIT, SIGNED_OUT, ChatDoor
+from chat_ui.door import BODY_LIMIT, SIGNED_OUT, ChatDoor, Unsure
 from chat_ui.guard import without_foreign_links
 
 Message = MutableMapping[str, Any]
@@ -340,3 +340,15 @@ async def test_everything_outside_the_chat_passes_untouched(door: ChatDoor) -> N
     for path in ("/", "/api/v1/devices", "/chatter", "/login"):
         answer = await ask(door, path)
         assert (answer.status, answer.headers, answer.body) == (299, {}, b"outside")
+
+
+async def test_who_cannot_be_verified_now_is_told_to_come_back_and_not_sent_to_sign_in(tmp_path: Path, inside: Inside):
+    async def unsure(_: str) -> None:
+        raise Unsure
+
+    door = ChatDoor(
+        outside, state_dir=tmp_path, api_url="http://127.0.0.1:1", secret="s" * 32, verify=unsure,
+        load=lambda root, api_url, secret: inside,
+    )  # fmt: skip
+    assert (await ask(door, "/chat/", headers=HTML + SIGNED_IN)).status == 503
+    assert inside.paths == []

@@ -16,7 +16,7 @@ import pytest
 
 from homeguard.errors import Conflict, Overloaded, StartRefused, StorageFull, StoreUnavailable
 from homeguard.model import Device, Home
-from homeguard.ports.log import EVENTS, NewRecord
+from homeguard.ports.log import COMMANDS, EVENTS, RETRIES, NewRecord
 from homeguard.stores.sqlite.audit import verify_file
 from homeguard.stores.sqlite.database import open_database
 from homeguard.stores.sqlite.lock import Holder, hold, holder
@@ -267,6 +267,41 @@ async def test_old_files_go_when_every_group_has_passed_them(tmp_path, clock):
         assert (await numbers(log, "g"))[0] == kept[0]
     async with open_log(tmp_path, clock, segment_size=10_000) as log:
         assert await numbers(log, "newer") == kept
+
+
+async def test_the_group_of_retries_keeps_no_file_back_and_reads_on_where_they_begin(tmp_path, clock):
+    start = clock.now()
+    async with open_log(tmp_path, clock, segment_size=10_000) as log:
+        await log.append([record(0, 1000)])
+        assert await numbers(log, RETRIES) == [0]
+        for day in range(1, 6):
+            clock.at = start + timedelta(days=day)
+            for n in range(10):
+                await log.append([record(day * 10 + n, 1000)])
+        await log.commit("g", await log.read("g", [EVENTS], limit=1000, wait_s=0))
+
+        assert await log.trim(start + timedelta(days=4)) > 0
+        kept = await numbers(log, "new")
+        assert kept[0] > 10
+
+        assert await numbers(log, RETRIES) == [n for n in kept if n > 0]
+        assert await log.lag(RETRIES) == len(kept)
+    async with open_log(tmp_path, clock, segment_size=10_000) as log:
+        assert await numbers(log, RETRIES) == kept
+
+
+async def test_the_tail_is_read_back_through_the_files_for_what_memory_has_not(tmp_path, clock):
+    async with open_log(tmp_path, clock, segment_size=10_000) as log:
+        for n in range(60):
+            await log.append([record(n, 1000), NewRecord(topic=COMMANDS, key="h/d", value=b"c")])
+    async with open_log(tmp_path, clock, segment_size=10_000) as log:
+        assert len(list(tmp_path.glob("*.log"))) > 4
+        await log.append([record(60, 1000)])
+
+        for limit in (1, 2, 25, 61, 500):
+            found = await log.tail(EVENTS, limit=limit)
+            assert [int(r.value[:10]) for r in found] == list(range(61))[-limit:]
+        assert len(await log.tail(COMMANDS, limit=500)) == 60
 
 
 async def test_a_damaged_record_that_is_still_to_be_read_stops_the_start(tmp_path, clock):

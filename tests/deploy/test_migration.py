@@ -249,3 +249,62 @@ async def test_back_again_brings_what_happened_there(tmp_path: Path):
 
         assert await everything(source) == await everything(target)
         assert await source["audit"].verify() == 11
+
+
+async def test_back_where_it_was_the_way_from_there_wins(tmp_path: Path):
+    async with sides(tmp_path) as (there, here):
+        await fill(there)
+        await migration(there, here, tmp_path).run()
+        # what happened there meanwhile, of which the folder knows nothing
+        await there["devices"].delete("h1", "d2")
+        await there["automations"].delete("h1", "a")
+        await there["live"].forget("h1", "d2")
+        [command] = await there["journal"].commands("h1", since=AT - MINUTE)
+        sent = replace(command, id="sent", outcome="sent", reason="", finished_at=AT)
+        await here["journal"].adopt([sent])
+        await there["journal"].adopt([replace(sent, outcome="confirmed", finished_at=AT + MINUTE)])
+        [notice] = await there["outbox"].query("h1", start=AT - MINUTE, end=AT + MINUTE)
+        await there["outbox"].delivered("h1", notice.id, AT + MINUTE)
+        for number, state in enumerate(("approved", "denied", "expired")):
+            card = Confirmation(
+                id=f"c{number}", home_id="h1", user_id="p0", text="?", detail="", tier=3, effects=(), caller="agent", created_at=AT,
+                expires_at=AT + MINUTE * (number + 1),
+            )  # fmt: skip
+            await here["confirmations"].ask(card)
+            await there["confirmations"].ask(card)
+            if state != "expired":
+                await there["confirmations"].decide(
+                    "h1", card.id, approve=state == "approved", by="p0", now=AT + MINUTE / 2, commands=()
+                )
+        await there["confirmations"].settle("h1", "c0", [{"outcome": "confirmed"}])
+        await there["confirmations"].expire(AT + 9 * MINUTE)
+        await there["conversations"].clear("h1", "p0")
+
+        back = Migration(there, here, Ledger(tmp_path / "back.json", "back"), is_return=True)
+        counts = await back.run()
+
+        assert await everything(here) == await everything(there)
+        assert all(c.source == c.target for c in counts)
+        # another home has what it had
+        assert len(await here["devices"].of_home("h2")) == 3
+
+
+async def test_what_only_the_target_has_stays_when_it_is_no_return(tmp_path: Path):
+    async with sides(tmp_path) as (source, target):
+        await fill(source)
+        await migration(source, target, tmp_path).run()
+        await source["devices"].delete("h1", "d2")
+        await migration(source, target, tmp_path).run()
+        assert len(await target["devices"].of_home("h1")) == 3
+
+
+async def test_events_that_came_after_a_run_was_cut_off_are_moved_by_the_next(tmp_path: Path):
+    async with sides(tmp_path) as (source, target):
+        await fill(source)
+        ledger = Ledger(tmp_path / "migration.json", "there")
+        ledger.note("events/h1", await source["events"].count("h1"))
+        event = (await source["events"].query("h1", limit=1)).items[0]
+        await source["events"].append([replace(event, event_id="new", at=AT + timedelta(days=9))])
+        counts = await migration(source, target, tmp_path).run()
+        assert await target["events"].get("h1", "new") is not None
+        assert [c for c in counts if c.source != c.target] == []

@@ -58,7 +58,16 @@ def test_an_unknown_role_names_the_known_ones():
         ("processor", "GET", "/mcp", 404),
         ("processor", "GET", "/operator/dead-letters", 200),
         ("api", "GET", "/api/v1/devices", 200),
+        ("api", "POST", "/api/v1/ai/chat", 404),
+        ("api", "POST", "/ai/chat/stream", 404),
+        ("api", "GET", "/api/v1/ai/chat/threads", 404),
+        ("api", "GET", "/chat", 404),
+        ("api", "GET", "/chat/login", 404),
+        ("api", "POST", "/mcp/devices", 404),
+        ("api", "GET", "/chatter", 200),
         ("agent", "POST", "/api/v1/ai/chat", 200),
+        ("agent", "POST", "/mcp/devices", 200),
+        ("agent", "GET", "/chat", 200),
     ],
 )
 def test_a_role_answers_what_is_its_own(role, method, path, status):

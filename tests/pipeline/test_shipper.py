@@ -173,3 +173,50 @@ async def test_groups_that_read_the_stream_do_not_keep_old_files_here(local, str
     await ship_all(front, stream, elsewhere=("record",))
 
     assert await local.lag("record") == 0
+
+
+async def test_a_backlog_that_was_counted_too_large_is_forgotten_when_it_is_shipped(local, stream):
+    await local.append([new(n) for n in range(3_000)])
+    front = FrontLog(local, 1 << 20)
+    front.found_waiting(await local.lag(SHIP))
+    with pytest.raises(Overloaded):
+        await front.append([new(3_000)])
+    await ship_all(front, stream)
+    assert front.waiting_bytes == 0
+    await front.append([new(3_001)])
+
+
+async def test_a_large_backlog_lets_records_in_as_soon_as_some_go_on(local):
+    await local.append([new(n) for n in range(5_000)])
+    front = FrontLog(local, 1 << 20)
+    front.found_waiting(await local.lag(SHIP))
+    records = await front.read(SHIP, TOPICS, limit=1_000, wait_s=0)
+    front.shipped(records)
+    await front.append([new(5_000)])
+    assert front.waiting_bytes <= 1 << 20
+
+
+async def test_an_error_that_nobody_foresaw_does_not_end_the_shipping(local, stream):
+    class Surprised:
+        """A driver with a fault of its own, once."""
+
+        def __init__(self) -> None:
+            self.told = asyncio.Event()
+
+        async def append(self, records) -> None:
+            if not self.told.is_set():
+                self.told.set()
+                raise RuntimeError("user:password@host")
+            await stream.append(records)
+
+    front, driver, stop = FrontLog(local, 1 << 20), Surprised(), asyncio.Event()
+    shipper = Shipper(front, driver, SystemClock())
+    await front.append([new(1)])
+    shipping = asyncio.create_task(shipper.run(stop))
+    await driver.told.wait()
+    await until(lambda: shipper.reason or shipping.done())
+    assert shipper.reason == "RuntimeError"
+    await until_shipped(local)
+    stop.set()
+    await shipping
+    assert await stream.values() == ["v1"]

@@ -1,6 +1,7 @@
 """A namespace of its own on every engine for whole instances, gone afterwards."""
 
 import asyncio
+import os
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -10,7 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "deploy"), str(Path(__file__).parent)]
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "deploy"))
 
 from instances import Up
 
@@ -84,11 +86,10 @@ async def engines(services: dict[str, str], worker_id: str) -> AsyncIterator[dic
 
 
 @pytest.fixture(scope="module")
-def own_engines(services: dict[str, str], worker_id: str) -> Iterator[dict[str, str]]:
+def own_engines(services: dict[str, str]) -> Iterator[dict[str, str]]:
     """As `engines`, for all tests of a file."""
-    number = int(worker_id.removeprefix("gw")) if worker_id.startswith("gw") else 0
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        place = namespace(services, 1 + number % 7)
+        place = namespace(services, 1 + os.getpid() % 7)
         yield runner.run(place.__aenter__())
         runner.run(place.__aexit__(None, None, None))
 

@@ -225,8 +225,16 @@ def proxies(*ports: tuple[int, int]) -> Iterator[list[FaultProxy]]:
             proxy._run(proxy._listen())
         yield made
     finally:
-        for proxy in made:
-            with suppress(Exception):
-                proxy.close()
+        asyncio.run_coroutine_threadsafe(_end(made), loop).result(timeout=10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(timeout=10)
+        loop.close()
+
+
+async def _end(made: list[FaultProxy]) -> None:
+    for proxy in made:
+        await proxy._close()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)

@@ -23,6 +23,7 @@ from instances import PASSWORD, SARAH, Up, until
 
 from deploy.services.engine import Engine
 from deploy.services.engines.kafka import KAFKA
+from deploy.services.engines.redis import REDIS
 from deploy.services.process import Launch
 from deploy.services.room import Room, free_ports
 from deploy.services.site import Site
@@ -67,9 +68,8 @@ def at_port(address: str, port: int) -> str:
 # --- engines behind proxies
 
 
-@contextmanager
-def broker_behind(folder: Path, cache: Path, proxy: FaultProxy) -> Iterator[None]:
-    """A Kafka of our own that sends its clients to the proxy, in whose shadow it is."""
+def advertising(proxy: FaultProxy) -> Engine:
+    """A Kafka that sends its clients to the proxy."""
 
     def launch(room: Room) -> Launch:
         plain = KAFKA.launch(room)
@@ -80,29 +80,38 @@ def broker_behind(folder: Path, cache: Path, proxy: FaultProxy) -> Iterator[None
         path.write_text(text.replace(own, f"advertised.listeners=PLAINTEXT://127.0.0.1:{proxy.port},"))
         return plain
 
-    engine: Engine = replace(KAFKA, launch=launch)
-    site = Site(folder, cache, {"kafka": engine})
-    try:
-        (outcome,) = site.start(["kafka"])
-        assert outcome.state == "ready", outcome.note
-        proxy.upstream = outcome.port
-        yield
-    finally:
-        site.kill(["kafka"])
+    return replace(KAFKA, launch=launch)
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Engine -> its proxy; the settings that lead through the proxies, and those that lead past them."""
+
+    faults: Mapping[str, FaultProxy]
+    through: Mapping[str, str]
+    past: Mapping[str, str]
 
 
 @contextmanager
-def behind_proxies(
-    engines: Mapping[str, str], folder: Path, cache: Path
-) -> Iterator[tuple[dict[str, FaultProxy], dict[str, str]]]:
-    """(engine -> its proxy, the settings that lead through them)."""
-    own = free_ports(len(ENGINES), ())
-    real = [0 if name == "Kafka" else port_of(engines[setting]) for name, (setting, _) in ENGINES.items()]
-    with proxies(*zip(own, real, strict=True)) as made:
-        by_name = dict(zip(ENGINES, made, strict=True))
-        with broker_behind(folder, cache, by_name["Kafka"]):
-            through = {ENGINES[name][0]: at_port(engines[ENGINES[name][0]], p.port) for name, p in by_name.items()}
-            yield by_name, {**engines, **through}
+def behind_proxies(engines: Mapping[str, str], folder: Path, cache: Path) -> Iterator[Behind]:
+    """These engines; Kafka and Redis are servers of our own, the one for its address, the other for its memory."""
+    with proxies(*((port, 0) for port in free_ports(len(ENGINES), ()))) as made:
+        faults = dict(zip(ENGINES, made, strict=True))
+        site = Site(folder, cache, {"kafka": advertising(faults["Kafka"]), "redis": REDIS})
+        try:
+            outcomes = site.start(["kafka", "redis"])
+            assert all(outcome.state == "ready" for outcome in outcomes), outcomes
+            past = {
+                **engines,
+                "KAFKA_BROKERS": f"127.0.0.1:{outcomes[0].port}",
+                "REDIS_URL": REDIS.addresses(site.room("redis"))["REDIS_URL"],
+            }
+            for name, proxy in faults.items():
+                proxy.upstream = port_of(past[ENGINES[name][0]])
+            through = {ENGINES[name][0]: at_port(past[ENGINES[name][0]], p.port) for name, p in faults.items()}
+            yield Behind(faults, {**past, **through}, past)
+        finally:
+            site.kill(["kafka", "redis"])
 
 
 def ports_reached(pid: int) -> set[int]:
@@ -155,6 +164,8 @@ class Stream:
 
     def __init__(self, up: Up, token: str) -> None:
         self.items: list[dict[str, Any]] = []
+        #: When each of them came.
+        self.at: list[float] = []
         self.ended = ""
         self._stop = threading.Event()
         address = up.url.replace("http", "ws", 1) + "/api/v1/events/stream"
@@ -165,12 +176,22 @@ class Stream:
     def _read(self) -> None:
         while not self._stop.is_set():
             try:
-                self.items.append(msgspec.json.decode(self._socket.recv(timeout=0.2)))
+                item = msgspec.json.decode(self._socket.recv(timeout=0.2))
+                self.at.append(time.monotonic())
+                self.items.append(item)
             except TimeoutError:
                 continue
             except Exception as error:
                 self.ended = self.ended or repr(error)
                 return
+
+    def alerted_at(self, event_id: str) -> float:
+        """When the alert of that event came, which it did."""
+        return next(
+            at
+            for at, i in zip(self.at, self.items, strict=False)
+            if i["type"] == "alert" and event_id in i["event_ids"]
+        )
 
     def close(self) -> None:
         self._stop.set()

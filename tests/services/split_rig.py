@@ -5,7 +5,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ import httpx2
 import websockets.sync.client as websockets
 from cassandra.cluster import Cluster
 from instances import SARAH, Up, until
+from websockets.exceptions import ConnectionClosed
 
 #: What the brokers take to give a killed process up and to hand its partitions round, on a busy machine.
 MOVE_S: Final = 90.0
@@ -87,8 +88,9 @@ def watching(up: Up, email: str = SARAH) -> Iterator[Watch]:
     with websockets.connect(address, additional_headers=shown, proxy=None) as socket:
 
         def read() -> None:
-            for frame in socket:
-                watch.heard.append(json.loads(frame))
+            with suppress(ConnectionClosed):
+                for frame in socket:
+                    watch.heard.append(json.loads(frame))
 
         reader = threading.Thread(target=read, daemon=True)
         reader.start()

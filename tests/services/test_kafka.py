@@ -29,10 +29,14 @@ from homeguard.errors import (
     StartRefused,
     StoreUnavailable,
 )
+from homeguard.model import Event
 from homeguard.ports.log import ALERTS, COMMANDS, DEAD_LETTERS, EVENTS, HEARTBEATS, SCENARIO_EVENTS, NewRecord
 from homeguard.stores.kafka.appends import WAITING_BYTES
 from homeguard.stores.kafka.open import KafkaStores, open_kafka
 from homeguard.stores.kafka.topics import RETENTION
+from pipeline.dead_letters import DeadLetters
+from pipeline.envelope import encode
+from pipeline.processor import Processor
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -335,6 +339,19 @@ async def test_a_record_that_only_the_broker_finds_too_large_is_refused_and_othe
     assert last == [b"v2", b"v3"]
 
 
+async def test_batches_keep_to_what_a_topic_takes(brokers, prefix, admin):
+    small = {"max.message.bytes": "6000"}
+    await admin.create_topics([NewTopic(prefix + EVENTS, 1, 1, topic_configs=small)])
+    async with opened(brokers, prefix) as stores:
+        body = b"x" * 300
+        await stores.log.append([NewRecord(topic=EVENTS, key="k", value=b"%03d" % n + body) for n in range(200)])
+        found = await read(stores, 200)
+        with pytest.raises(PayloadTooLarge):
+            await stores.log.append([NewRecord(topic=EVENTS, key="k", value=b"x" * 6_000)])
+
+    assert [int(record.value[:3]) for record in found] == list(range(200))
+
+
 async def test_too_much_on_its_way_is_refused_and_nothing_of_it_is_kept(private, own):
     async with opened(private.brokers, own) as stores:
         await stores.log.append([new(0)])
@@ -501,6 +518,77 @@ async def test_a_killed_process_leaves_its_partitions_and_its_open_records_to_th
 
     seen = {line.split()[1] for lines in said.values() for line in lines}
     assert seen == {f"v{n}" for n in range(sent)}
+
+
+# --- what the rooms do with it
+
+
+class Strict:
+    """Cannot do the events of this key, until told otherwise."""
+
+    def __init__(self, poison: str = "") -> None:
+        self.poison = poison
+        self.seen: list[str] = []
+
+    async def __call__(self, batch) -> None:
+        if any(got.device_id == self.poison for _, got in batch):
+            raise ValueError("cannot make sense of it")
+        self.seen += [got.event_id for _, got in batch]
+
+
+@asynccontextmanager
+async def processing(stores: KafkaStores, handler: Strict) -> AsyncIterator[Processor]:
+    processor, stop = Processor(stores.log, "record", [EVENTS], [handler], SystemClock()), asyncio.Event()
+    running = asyncio.create_task(processor.run(stop))
+    try:
+        yield processor
+    finally:
+        stop.set()
+        await running
+
+
+def happened(count: int) -> list[NewRecord]:
+    at = SystemClock().now()
+    return [
+        encode(Event(event_id=f"e{n}", home_id="h1", device_id=f"d{n % 9}", event_type="motion_detected", at=at,
+                     received_at=at, source="http"))
+        for n in range(count)
+    ]  # fmt: skip
+
+
+async def test_the_consume_loop_does_everything_once_and_twice_after_it_was_set_back(brokers, prefix):
+    handler = Strict()
+    async with opened(brokers, prefix) as stores, processing(stores, handler) as processor:
+        await stores.log.append(happened(700))
+        async with asyncio.timeout(PATIENCE_S):
+            await processor.caught_up()
+            assert sorted(handler.seen) == sorted(f"e{n}" for n in range(700))
+            await processor.rewind(None)
+            await processor.caught_up()
+        assert sorted(handler.seen) == sorted([f"e{n}" for n in range(700)] * 2)
+        assert await stores.log.lag("record") == 0
+
+
+async def test_poison_holds_up_nothing_and_is_done_when_it_is_sent_again(brokers, prefix):
+    handler = Strict("d4")
+    async with opened(brokers, prefix) as stores, processing(stores, handler) as processor:
+        await stores.log.append(happened(45))
+        async with asyncio.timeout(PATIENCE_S):
+            await processor.caught_up()
+        assert processor.poisoned == 5
+        assert len(handler.seen) == 40
+    handler.poison = ""
+    async with opened(brokers, prefix) as stores, processing(stores, handler) as processor:
+        letters = DeadLetters(stores.log, stores.log)
+        told = await letters.list(10)
+        assert [(t.key, t.is_waiting, t.topic) for t in told] == [("h1/d4", True, EVENTS)] * 5
+        done = await letters.retry()
+        assert (done.letters, done.sent) == (5, 5)
+        async with asyncio.timeout(PATIENCE_S):
+            await processor.caught_up()
+        assert [t.is_waiting for t in await letters.list(10)] == [False] * 5
+        assert (await letters.retry()).letters == 0
+    assert sorted(handler.seen) == sorted(f"e{n}" for n in range(45))
 
 
 # --- brokers that are ill

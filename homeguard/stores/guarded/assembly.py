@@ -20,6 +20,7 @@ from homeguard.stores.guarded.devices import GuardedDevices
 from homeguard.stores.guarded.engine import GuardedEngine
 from homeguard.stores.guarded.events import GuardedAnomalies, GuardedEvents
 from homeguard.stores.guarded.feed import bridge
+from homeguard.stores.guarded.followed import Followed
 from homeguard.stores.guarded.forwarder import Forwarder, forward
 from homeguard.stores.guarded.journal import GuardedJournal
 from homeguard.stores.guarded.live_state import GuardedLive, mirror
@@ -54,6 +55,7 @@ async def assemble(
     *,
     keeps_live: bool,
     is_shared: bool,
+    followed: Followed | None = None,
 ) -> Assembled:
     """The stores of `engines` in front of the `local` ones; what works beside them ends with `stack`.
 
@@ -91,7 +93,8 @@ async def assemble(
         near = replace(stores, users=NearUsers(local.users, users))
     if (mongo := engines.get("MongoDB")) is not None:
         passed_on = await forwarder("MongoDB")
-        things, rules = LocalCopy("devices", local.devices), LocalCopy("automations", local.automations)
+        things = LocalCopy("devices", local.devices, followed)
+        rules = LocalCopy("automations", local.automations, followed)
         devices, automations = GuardedDevices(mongo, things), GuardedAutomations(mongo, rules)
         said = GuardedConversations(mongo, local.conversations, passed_on)
         stores = replace(stores, devices=devices, automations=automations, conversations=said)

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from homeguard.errors import StoreUnavailable
 from homeguard.staleness import note
 from homeguard.stores.guarded.engine import GuardedEngine, Opened
+from homeguard.stores.guarded.followed import Followed
 
 S = TypeVar("S")
 T = TypeVar("T", bound=Opened)
@@ -21,8 +22,11 @@ class LocalCopy(Generic[S]):
     has now drops what it read.
     """
 
-    def __init__(self, concern: str, store: S) -> None:
+    def __init__(self, concern: str, store: S, followed: Followed | None = None) -> None:
         self.concern = concern
+        #: Whether it was the same as the engine's once, in this run or an earlier one.
+        self.followed = followed if followed is not None else Followed()
+        self.is_own_told = False
         self.store = store
         self.lock = asyncio.Lock()
         self.version = 0

@@ -59,6 +59,9 @@ class GuardedJournal:
     async def finish(
         self, home_id: str, command_id: str, outcome: Outcome, reason: str, at: datetime
     ) -> Command | None:
+        if self._forwarder.waiting(CONCERN) and await self._local.command(home_id, command_id) is not None:
+            # The engine may know of its beginning and not yet of its end.
+            return await self._finish_here(home_id, command_id, outcome, reason, at)
         try:
             finished = await self._engine.call(lambda s: s.journal.finish(home_id, command_id, outcome, reason, at))
             known = finished or await self._engine.call(lambda s: s.journal.command(home_id, command_id))

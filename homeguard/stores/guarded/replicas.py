@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from homeguard.clock import Clock
 from homeguard.errors import Conflict, HomeGuardError
@@ -21,6 +21,7 @@ from homeguard.stores.guarded.faces import WithAutomations, WithDevices, WithUse
 log = logging.getLogger("homeguard.engines")
 
 EVERY_S: Final = 5.0
+GONE_ROUNDS: Final = 12
 #: Password hashes cannot be listed, so they are asked for one by one, and less often.
 HASHES_EVERY_S: Final = 60.0
 
@@ -169,6 +170,8 @@ class DevicesReplica:
         self._copy = copy
         self._homes = homes
         self._gone = gone
+        #: Those that went -> rounds for which it is told again: their last words may still be on their way.
+        self._went: dict[tuple[str, str], int] = {}
         self._seen: set[tuple[str, str]] = set()
 
     @property
@@ -191,7 +194,7 @@ class DevicesReplica:
         if not there:
             # No home is known yet, so nobody was asked.
             return
-        is_filled = any(there.values())
+        is_followed, own = any(there.values()) and copy.concern in copy.followed, 0
         async with copy.lock:
             if copy.version != version:
                 return
@@ -202,12 +205,23 @@ class DevicesReplica:
                     await copy.store.put(changed)
                 self._seen.update((home_id, device.id) for device in devices)
                 for device_id in here:
-                    if may_go((home_id, device_id), self._seen, is_filled):
+                    if may_go((home_id, device_id), self._seen, is_followed):
                         await copy.store.delete(home_id, device_id)
                         self._seen.discard((home_id, device_id))
-                        if self._gone is not None:
-                            await self._gone(home_id, device_id)
+                        self._went[home_id, device_id] = GONE_ROUNDS
+                    else:
+                        own += 1
             copy.synced_at = now
+            _note_own(copy, self._engine.name, own)
+        await self._tell_gone({(home_id, device.id) for home_id, devices in there.items() for device in devices})
+
+    async def _tell_gone(self, there: Set[tuple[str, str]]) -> None:
+        for key, rounds in list(self._went.items()):
+            if self._gone is not None and key not in there:
+                await self._gone(*key)
+            self._went[key] = rounds - 1
+            if rounds <= 1 or key in there:
+                del self._went[key]
 
     async def _of_home(self, home_id: str) -> list[Device]:
         return await self._engine.call(lambda s: s.devices.of_home(home_id))
@@ -242,7 +256,7 @@ class AutomationsReplica:
         if not there:
             # No home is known yet, so nobody was asked.
             return
-        is_filled = any(there.values())
+        is_followed, own = any(there.values()) and copy.concern in copy.followed, 0
         async with copy.lock:
             if copy.version != version:
                 return
@@ -253,18 +267,31 @@ class AutomationsReplica:
                         await copy.store.put(rule)
                 self._seen.update((home_id, rule.id) for rule in rules)
                 for rule_id in here:
-                    if may_go((home_id, rule_id), self._seen, is_filled):
+                    if may_go((home_id, rule_id), self._seen, is_followed):
                         await copy.store.delete(home_id, rule_id)
                         self._seen.discard((home_id, rule_id))
+                    else:
+                        own += 1
             copy.synced_at = now
+            _note_own(copy, self._engine.name, own)
 
     async def _of_home(self, home_id: str) -> list[Automation]:
         return await self._engine.call(lambda s: s.automations.of_home(home_id))
 
 
-def may_go(key: tuple[str, str], seen: Set[tuple[str, str]], is_filled: bool) -> bool:
-    """Whether something that only the copy has may be deleted from it.
+def may_go(key: tuple[str, str], seen: Set[tuple[str, str]], is_followed: bool) -> bool:
+    """Whether something that only the copy has may be deleted from it: when the engine had it in this run, or when the
+    copy followed that engine before. Else it is part of a home that was not moved there yet.
 
-    Not when the engine is empty in all homes and never had it: then the copy is a home that was not moved there yet.
+    An engine that is empty in all homes takes only what it was seen with.
     """
-    return key in seen or is_filled
+    return key in seen or is_followed
+
+
+def _note_own(copy: LocalCopy[Any], engine: str, own: int) -> None:
+    """So many things of the copy are in no engine."""
+    if not own:
+        copy.followed.add(copy.concern)
+    elif not copy.is_own_told:
+        copy.is_own_told = True
+        log.warning("%d %s of this folder are not on %s: `homeguard migrate` moves them", own, copy.concern, engine)

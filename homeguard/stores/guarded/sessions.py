@@ -92,7 +92,7 @@ class GuardedSessions:
                 self._unsure.put(session_id, (old_hash, new_hash))
             raise
         self._unsure.pop(session_id)
-        found = self._sessions.recall(session_id)
+        found = self._sessions.peek(session_id)
         if done and found is not None:
             self._sessions.keep(session_id, replace(found, refresh_hash=new_hash, expires_at=expires_at))
         return done
@@ -104,6 +104,8 @@ class GuardedSessions:
             self._ended.put(session_id, at)
             await self._forwarder.keep_or_count(CONCERN, [encode(Revocation(at=at, session_id=session_id))])
             raise
+        # Remembered as ended too: a look at it that began before may end behind this, and still find it good.
+        self._ended.put(session_id, at)
         self._sessions.drop(session_id)
 
     async def sessions(self) -> list[Session]:
@@ -185,6 +187,11 @@ class _Lately(Generic[V]):
 
     def drop(self, key: str) -> None:
         self._seen.pop(key)
+
+    def peek(self, key: str) -> V | None:
+        """What was seen last; nobody is told of it."""
+        found = self._seen.get(key)
+        return None if found is None else found[2]
 
     def recall(self, key: str) -> V | None:
         """None when it was not seen, or too long ago; else noted as stale."""

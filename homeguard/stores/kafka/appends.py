@@ -9,13 +9,13 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from aiokafka.partitioner import DefaultPartitioner
 
 from homeguard.clock import Clock
 from homeguard.errors import HomeGuardError, InvalidInput, Overloaded, PayloadTooLarge, StoreUnavailable
 from homeguard.ports.log import NewRecord
-from homeguard.stores.kafka.failures import LIMIT_S, answering, refused
+from homeguard.stores.kafka.failures import LIMIT_S, answering, unavailable
 from homeguard.stores.kafka.topics import Topic
 
 #: What may be on its way to the brokers.
@@ -69,6 +69,8 @@ class _Lane:
 
     topic: str
     partition: int
+    #: What a batch may hold.
+    limit: int
     queue: deque[_Share] = field(default_factory=deque)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -173,10 +175,9 @@ class Appends:
         number = self._partition(encoded, range(found.partitions), ())
         lane = self._lanes.get((topic, number))
         if lane is None:
-            lane = self._lanes[topic, number] = _Lane(found.name, number)
-            batch_bytes = min(BATCH_BYTES, found.batch_limit)
+            lane = self._lanes[topic, number] = _Lane(found.name, number, min(BATCH_BYTES, found.batch_limit))
             self._tasks[topic, number] = asyncio.create_task(
-                self._run(lane, batch_bytes), name=f"kafka-append {found.name}/{number}"
+                self._run(lane), name=f"kafka-append {found.name}/{number}"
             )
         self._ways[topic, key] = lane
         return lane
@@ -190,7 +191,7 @@ class Appends:
 
     # --- sending
 
-    async def _run(self, lane: _Lane, batch_bytes: int) -> None:
+    async def _run(self, lane: _Lane) -> None:
         while True:
             while not lane.queue:
                 lane.arrived.clear()
@@ -206,8 +207,9 @@ class Appends:
                 continue
             try:
                 sent = await producer.send_batch(builder, lane.topic, partition=lane.partition)
-            except (KafkaError, OSError, TimeoutError) as error:
-                self._resolve(batch, refused(self._where, error))
+            except Exception as error:  # whatever the driver raises, the lane goes on
+                self._is_broken = self._is_broken or not isinstance(error, KafkaTimeoutError)
+                self._resolve(batch, unavailable(self._where, error))
             else:
                 self._flying[sent] = batch
                 sent.add_done_callback(partial(self._told, producer))
@@ -219,6 +221,12 @@ class Appends:
             share = lane.queue[0]
             at, count = share.append.at, 0
             for key, value, headers in islice(share.entries, share.taken, None):
+                if (
+                    lane.limit < BATCH_BYTES
+                    and builder.record_count()
+                    and (builder.size() + _size_of(key, value, headers) > lane.limit)
+                ):
+                    break
                 if builder.append(timestamp=at, key=key, value=value, headers=headers) is None:
                     break
                 count += 1
@@ -241,7 +249,7 @@ class Appends:
             return
         if producer is self._producer:
             self._is_broken = True
-        self._resolve(batch, refused(self._where, error))
+        self._resolve(batch, _refusal(self._where, batch, error))
 
     def _resolve(self, batch: _Batch, error: HomeGuardError | None) -> None:
         self._waiting_bytes -= batch.size
@@ -290,6 +298,18 @@ class Appends:
             await producer.stop()
         for sent in list(self._flying):
             sent.cancel()
+
+
+def _size_of(key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]) -> int:
+    """The most that a record may take in a batch."""
+    return len(key) + len(value) + sum(len(n) * 4 + len(v) + _HEADER_FRAME for n, v in headers) + _FRAME
+
+
+def _refusal(where: str, batch: _Batch, error: BaseException | None) -> HomeGuardError:
+    """Whose fault it is that a batch was not taken: of a record only when it was alone."""
+    if isinstance(error, MessageSizeTooLargeError) and sum(count for _, count in batch.parts) == 1:
+        return PayloadTooLarge("the record is larger than its topic in Kafka takes by now", field="records.0")
+    return unavailable(where, error)
 
 
 def _fail(append: _Append, error: HomeGuardError) -> None:

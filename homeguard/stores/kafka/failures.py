@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaError
 
-from homeguard.errors import HomeGuardError, PayloadTooLarge, StoreUnavailable
+from homeguard.errors import StoreUnavailable
 
 #: Every call ends within this time.
 LIMIT_S: Final = 5.0
@@ -33,10 +33,3 @@ def unavailable(where: str, error: BaseException | None) -> StoreUnavailable:
     """Our error for one of the driver's."""
     said = str(error).partition("\n")[0] if error is not None and str(error) else "it is closed"
     return StoreUnavailable(f"Kafka at {where} does not answer: {said}")
-
-
-def refused(where: str, error: BaseException | None) -> HomeGuardError:
-    """Our error for a batch that was not taken."""
-    if isinstance(error, MessageSizeTooLargeError):
-        return PayloadTooLarge("a record is larger than its topic in Kafka allows", field="records")
-    return unavailable(where, error)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaError
 
 from homeguard.errors import Conflict
@@ -47,6 +48,8 @@ class Reader:
             enable_auto_commit=False, auto_offset_reset="earliest", session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=_HEARTBEAT_MS, rebalance_timeout_ms=_REBALANCE_MS, max_poll_interval_ms=_POLL_MS,
             request_timeout_ms=_REQUEST_MS, fetch_max_wait_ms=_FETCH_WAIT_MS,
+            # the same numbers of every topic to one member: what a device says in two topics is heard by one process
+            partition_assignment_strategy=(RangePartitionAssignor,),
         )  # fmt: skip
         self._consumer.subscribe(sorted(self.topics), listener=_Handover(self))
         #: What was handed out since the partition came here or was moved: behind the last record; behind the last done.

@@ -84,6 +84,11 @@ class Server:
                 yield
         except FAILURES as error:
             raise self.ours(error) from error
+        except RuntimeError as error:
+            # how uvloop says that it noticed the end of the connection before the driver did
+            if "closed" not in str(error):
+                raise
+            raise self.ours(error) from error
 
     def ours(self, error: Exception) -> HomeGuardError:
         """The driver's text may hold what we sent, so only its kind is told on."""

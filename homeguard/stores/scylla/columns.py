@@ -9,6 +9,7 @@ from cassandra.query import UNSET_VALUE
 
 DAY_MS: Final = 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 #: All times that a `datetime` can hold.
 FIRST_MS: Final = -62_135_596_800_000
 LAST_MS: Final = 253_402_300_799_999
@@ -19,12 +20,12 @@ _DECODER: Final = msgspec.json.Decoder()
 
 def milliseconds(at: datetime) -> int:
     """Milliseconds since 1970; what is finer is cut off. `at` is aware."""
-    return (at - _EPOCH) // timedelta(milliseconds=1)
+    return (at - _EPOCH) // _MILLISECOND
 
 
 def first_millisecond(at: datetime) -> int:
     """The first whole millisecond that is not before `at`."""
-    return -((_EPOCH - at) // timedelta(milliseconds=1))
+    return -((_EPOCH - at) // _MILLISECOND)
 
 
 def moment(value: datetime) -> datetime:

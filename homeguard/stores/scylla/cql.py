@@ -2,8 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from cassandra import ConsistencyLevel
@@ -21,6 +23,19 @@ Batch: TypeAlias = tuple[str, Sequence[Values]]
 SCHEMA_LIMIT_S: Final = 30.0
 
 
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """What one caller waits for: `sent` of its items went out, `left` have no answer, `error` is the first."""
+
+    make: Callable[[Any], Any]
+    items: Sequence[Any]
+    answers: list[Any]
+    done: "asyncio.Future[None]"
+    left: int
+    sent: int = 0
+    error: Exception | None = None
+
+
 class Cql:
     """A connected session. `where` names the servers, without a login.
 
@@ -32,11 +47,13 @@ class Cql:
         self.where = where
         self._session = session
         self._deadline_s = deadline_s
-        self._slots = asyncio.Semaphore(in_flight)
         self._loop = asyncio.get_running_loop()
         self._prepared: dict[str, PreparedStatement] = {}
+        #: Guards what follows: the driver answers in a thread of its own, and there the next statement goes out.
         self._lock = threading.Lock()
-        self._arrived: list[tuple[asyncio.Future[Any], Any, Exception | None]] = []
+        self._free = in_flight
+        self._waiting: deque[_Asked] = deque()
+        self._is_sending = False
 
     async def prepare(self, texts: Iterable[str]) -> None:
         """Have the server read these statements, so that they can be asked."""
@@ -65,16 +82,16 @@ class Cql:
 
     async def ask(self, text: str, values: Values = ()) -> list[Any]:
         """The rows of one prepared statement: one page, so the text says how many there can be."""
-        (rows,) = await self._all([self._prepared[text].bind(values)])
+        (rows,) = await self._all(self._bound, [(text, values)])
         return rows
 
     async def each(self, asks: Iterable[Ask]) -> list[list[Any]]:
         """The rows of each, in the order of the asks."""
-        return await self._all([self._prepared[text].bind(values) for text, values in asks])
+        return await self._all(self._bound, list(asks))
 
     async def write(self, batches: Iterable[Batch]) -> None:
         """Write them all; a batch of one partition is stored as a whole or not at all."""
-        await self._all([self._statement(text, rows) for text, rows in batches])
+        await self._all(self._batch, list(batches))
 
     async def run(self, text: str, values: Values = ()) -> list[Any]:
         """One statement that is not worth preparing, such as a change of the schema."""
@@ -89,58 +106,77 @@ class Cql:
     async def use(self, keyspace: str) -> None:
         await self._in_thread(lambda: self._session.set_keyspace(keyspace))
 
-    def _statement(self, text: str, rows: Sequence[Values]) -> Any:
+    def _bound(self, ask: Ask) -> Any:
+        text, values = ask
+        return self._prepared[text].bind(values)
+
+    def _batch(self, batch: Batch) -> Any:
+        text, rows = batch
         prepared = self._prepared[text]
         if len(rows) == 1:
             return prepared.bind(rows[0])
-        batch = BatchStatement(BatchType.UNLOGGED, consistency_level=ConsistencyLevel.LOCAL_QUORUM)
-        batch.is_idempotent = True
+        made = BatchStatement(BatchType.UNLOGGED, consistency_level=ConsistencyLevel.LOCAL_QUORUM)
+        made.is_idempotent = True
         for row in rows:
-            batch.add(prepared, row)
-        return batch
+            made.add(prepared, row)
+        return made
 
-    async def _all(self, statements: Sequence[Any]) -> list[list[Any]]:
-        under_way = []
-        for statement in statements:
-            await self._slots.acquire()
-            under_way.append(self._send(statement))
-        try:
-            return list(await asyncio.gather(*under_way))
-        except Exception as error:
-            raise self._ours(error) from error
-
-    def _send(self, statement: Any) -> "asyncio.Future[Any]":
-        answer: asyncio.Future[Any] = self._loop.create_future()
-        # An answer that nobody waits for any more has been looked at, so that it is not reported as forgotten.
-        answer.add_done_callback(lambda a: a.cancelled() or a.exception())
-        try:
-            self._session.execute_async(statement).add_callbacks(
-                lambda rows: self._arrive(answer, rows or [], None), lambda error: self._arrive(answer, None, error)
-            )
-        except Exception as error:
-            self._slots.release()
-            answer.set_exception(error)  # raised where the answer is awaited
-        return answer
-
-    def _arrive(self, answer: "asyncio.Future[Any]", rows: Any, error: Exception | None) -> None:
-        """In the driver's thread: one wake-up of the loop for all that has arrived since the last."""
+    async def _all(self, make: Callable[[Any], Any], items: Sequence[Any]) -> list[list[Any]]:
+        """The answers to all items. The loop is woken once, by the last of them or the first error: to wake it for
+        each would cost more than to ask."""
+        if not items:
+            return []
+        asked = _Asked(make, items, [None] * len(items), self._loop.create_future(), left=len(items))
         with self._lock:
-            first = not self._arrived
-            self._arrived.append((answer, rows, error))
-        if first and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._deliver)
+            self._waiting.append(asked)
+        self._send()
+        await asked.done
+        if asked.error is not None:
+            raise self._ours(asked.error) from asked.error
+        return asked.answers
 
-    def _deliver(self) -> None:
+    def _send(self) -> None:
+        """Send what waits as far as there is room, in turn for all who wait. One thread does, for the others too."""
+        while True:
+            with self._lock:
+                if self._is_sending or not self._free or not self._waiting:
+                    return
+                asked = self._waiting.popleft()
+                # Nobody waits for the rest: the deadline is over, or one of them has failed.
+                if asked.done.done() or asked.error is not None:
+                    continue
+                number = asked.sent
+                asked.sent += 1
+                if asked.sent < len(asked.items):
+                    self._waiting.append(asked)
+                self._free -= 1
+                self._is_sending = True
+            try:
+                self._session.execute_async(asked.make(asked.items[number])).add_callbacks(
+                    self._answered, self._failed, callback_args=(asked, number), errback_args=(asked,)
+                )
+            except Exception as error:
+                self._failed(error, asked)  # raised where the answers are awaited
+            with self._lock:
+                self._is_sending = False
+
+    def _answered(self, rows: Any, asked: _Asked, number: int) -> None:
+        asked.answers[number] = rows or []
+        self._arrive(asked, None)
+
+    def _failed(self, error: Exception, asked: _Asked) -> None:
+        self._arrive(asked, error)
+
+    def _arrive(self, asked: _Asked, error: Exception | None) -> None:
         with self._lock:
-            arrived, self._arrived = self._arrived, []
-        for answer, rows, error in arrived:
-            self._slots.release()
-            if answer.done():
-                continue
-            if error is not None:
-                answer.set_exception(error)
-            else:
-                answer.set_result(rows)
+            self._free += 1
+            asked.left -= 1
+            is_over = asked.error is None and (error is not None or not asked.left)
+            asked.error = asked.error or error
+        if is_over:
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(_wake, asked.done)
+        self._send()
 
     async def _in_thread(self, call: Any) -> Any:
         try:
@@ -150,3 +186,8 @@ class Cql:
 
     def _ours(self, error: Exception) -> Exception:
         return error if isinstance(error, HomeGuardError) else translated(error, self.where)
+
+
+def _wake(done: "asyncio.Future[None]") -> None:
+    if not done.done():
+        done.set_result(None)

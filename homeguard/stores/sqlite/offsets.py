@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -49,3 +49,10 @@ def save_offsets(directory: Path, offsets: Mapping[str, int]) -> None:
             os.fsync(file.fileno())
         new.replace(directory / f"{group}.json")
     sync_directory(directory)
+
+
+def forget_offsets(directory: Path, groups: Sequence[str]) -> None:
+    """These groups, in this order, read the log from its start when they come again. Raises OSError."""
+    for group in groups:
+        (directory / f"{group}.json").unlink(missing_ok=True)
+        sync_directory(directory)

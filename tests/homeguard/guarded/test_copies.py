@@ -12,7 +12,8 @@ from homeguard.staleness import collect
 from homeguard.stores.guarded.automations import GuardedAutomations
 from homeguard.stores.guarded.copies import LocalCopy
 from homeguard.stores.guarded.devices import GuardedDevices
-from homeguard.stores.guarded.replicas import AutomationsReplica, DevicesReplica, UsersReplica, replicate
+from homeguard.stores.guarded.followed import Followed
+from homeguard.stores.guarded.replicas import EVERY_S, AutomationsReplica, DevicesReplica, UsersReplica, replicate
 from homeguard.stores.guarded.users import GuardedUsers
 
 
@@ -243,3 +244,49 @@ async def test_replicas_of_an_engine_that_is_away_do_not_hold_up_the_start(rig, 
         with collect() as stale:
             assert await guards.devices.of_home("h1") == []
         assert stale["devices"] <= rig.clock.now() - timedelta(seconds=1)
+
+
+async def test_a_first_device_on_the_engine_does_not_empty_a_home_that_was_not_moved_there(rig, guards, homes):
+    await rig.local.devices.put([device("a"), device("b")])
+    await rig.local.automations.put(rule("r1"))
+    async with replicate(guards.replicas(rig), rig.clock):
+        await guards.devices.put([device("new")])
+        await guards.automations.put(rule("r2"))
+        await rig.remote.devices.put([device("other")])
+        await rig.until(lambda: has(rig, "other"))
+        await rig.clock.advance(EVERY_S + 1)
+    assert [found.id for found in await rig.local.devices.of_home("h1")] == ["a", "b", "new", "other"]
+    assert [found.id for found in await rig.local.automations.of_home("h1")] == ["r1", "r2"]
+
+
+async def has(rig, device_id: str) -> bool:
+    return await rig.local.devices.get("h1", device_id) is not None
+
+
+@pytest.mark.parametrize(
+    ("places", "left"),
+    [({"devices": "a:1/x"}, ["kept"]), ({"devices": "b:1/x"}, ["gone", "kept"]), ({}, ["gone", "kept"])],
+)
+async def test_what_went_between_two_runs_goes_here_only_if_the_folder_followed_that_engine(
+    rig, homes, tmp_path, places, left
+):
+    path = tmp_path / "followed.json"
+    await rig.remote.devices.put([device("gone"), device("kept")])
+
+    def replicas(followed: Followed):
+        copy = LocalCopy("devices", rig.local.devices, followed)
+        users = UsersReplica(rig.engine, LocalCopy("users", rig.local.users))
+        return [users, DevicesReplica(rig.engine, copy, rig.local.users.homes)]
+
+    async with replicate(replicas(Followed(path, {"devices": "a:1/x"})), rig.clock):
+        assert len(await rig.local.devices.of_home("h1")) == 2
+    await rig.remote.devices.delete("h1", "gone")
+    Followed(path, places)  # a run in between, with that engine, another one, or none
+    async with replicate(replicas(Followed(path, {"devices": "a:1/x"})), rig.clock):
+        assert [found.id for found in await rig.local.devices.of_home("h1")] == left
+
+
+def test_a_damaged_note_of_what_was_followed_means_that_nothing_was(tmp_path):
+    path = tmp_path / "followed.json"
+    path.write_text("[1", encoding="utf-8")
+    assert "devices" not in Followed(path, {"devices": "a"})

@@ -144,6 +144,17 @@ async def test_what_waits_counts_before_it_was_handed_over(rig, journal):
     assert (await journal.command("h1", "c0")).outcome == "confirmed"
 
 
+async def test_what_ended_in_an_outage_does_not_end_again_before_that_was_handed_over(rig, journal):
+    await rig.go_away()
+    await journal.begin(command(rig))
+    await journal.finish("h1", "c1", "failed", "", rig.clock.now())
+    await rig.remote.journal.begin(command(rig))
+    rig.takers["journal"] = refusing
+    rig.wire.mode = "ok"
+    await rig.until(lambda: rig.engine.is_up, step_s=0.1)
+    assert await journal.finish("h1", "c1", "sent", "", rig.clock.now()) is None
+
+
 async def refusing(stores, values) -> None:
     raise StoreUnavailable("not yet")
 

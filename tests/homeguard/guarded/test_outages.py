@@ -34,7 +34,7 @@ whiles = st.tuples(
     st.sampled_from([0, 0, 1, 2, 5]),
     st.booleans(),
     st.sampled_from([0, 0, 2, 40]),
-    st.lists(works, max_size=8),
+    st.lists(works, min_size=3, max_size=8),
 )
 
 
@@ -105,7 +105,7 @@ async def everything(began, stores):
     ]
 
 
-@given(st.lists(whiles, max_size=8))
+@given(st.lists(whiles, min_size=3, max_size=8))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_engine_ends_up_as_if_it_had_never_been_away(tmp_path_factory, rigging, given_whiles):
     asyncio.run(_compare(rigging, tmp_path_factory.mktemp("outages").name, given_whiles))

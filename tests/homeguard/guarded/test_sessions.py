@@ -1,5 +1,6 @@
 """Who signed in lately stays so while the engine is away, and who was signed out does not."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -148,3 +149,23 @@ async def test_only_so_many_are_remembered(rig, sessions, one, monkeypatch):
     with pytest.raises(StoreUnavailable):
         await sessions.session("s0")
     assert (await sessions.session("s1")).id == "s1"
+
+
+async def test_one_that_is_ended_while_it_is_being_looked_up_stays_ended(rig, sessions, one):
+    await sessions.put_session(one)
+    rig.wire.mode = "slow"
+    looking = asyncio.create_task(sessions.session("s1"))
+    await rig.wire.answered.wait()
+    rig.wire.mode = "ok"
+    await sessions.revoke_session("s1", rig.clock.now())
+    rig.wire.gate.set()
+    await looking
+    await rig.go_away()
+    assert (await sessions.session("s1")).revoked_at == rig.clock.began
+
+
+async def test_a_rotation_that_the_engine_took_is_not_told_as_an_old_answer(rig, sessions, one):
+    await sessions.put_session(one)
+    with collect() as stale:
+        assert await sessions.rotate("s1", "r0", "r1", one.expires_at)
+    assert stale == {}
