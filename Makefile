@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 ROOMS := agent api chat_ui deploy evals homeguard mcp_servers memory pipeline scenarios tools
 
-.PHONY: run install install-dev test services services-stop test-services integration-test check bench eval lock format clean
+.PHONY: run install install-dev test services services-stop test-services integration-test check bench bench-engines eval lock format clean
 
 run: install
 	@exec $(BIN)/homeguard up $(ARGS)
@@ -55,6 +55,10 @@ eval: install
 
 bench: install-dev
 	$(BIN)/python -m evals.bench.pipeline $(ARGS)
+
+# Needs `make services`; one run at a time.
+bench-engines: install-dev
+	$(BIN)/python -m evals.bench.engines $(ARGS)
 
 format: install-dev
 	$(BIN)/ruff format .

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -160,11 +160,13 @@ class Migration:
 
     async def _sessions(self) -> AsyncIterator[int]:
         source, target = self.source["sessions"], self.target["sessions"]
+        sessions = {session.id: session for session in await target.sessions()}
         for session in await source.sessions():
-            await target.put_session(session)
+            await target.put_session(_as_ended(session, sessions.get(session.id)))
             yield 1
+        tokens = {token.id: token for token in await target.tokens()}
         for token in await source.tokens():
-            await target.put_token(token)
+            await target.put_token(_as_ended(token, tokens.get(token.id)))
             yield 1
 
     async def _count_sessions(self, side: Side) -> int:
@@ -339,6 +341,14 @@ class Migration:
             return sum([len(await rows(side, home)) for home in self._homes])
 
         return count
+
+
+def _as_ended(moved: Any, there: Any) -> Any:
+    """A session or a token that was ended on either side has ended: the source may be a folder that went its own way,
+    or a copy from before."""
+    if there is None or there.revoked_at is None or moved.revoked_at is not None:
+        return moved
+    return replace(moved, revoked_at=there.revoked_at)
 
 
 async def _commands(side: Side, home_id: str) -> list[Any]:

@@ -14,7 +14,8 @@ from redis.asyncio import Redis
 
 from evals.bench import engines_bare
 from evals.bench.engines_adapters import Pair
-from evals.bench.engines_bare import BUCKETS, Heard, heard
+from evals.bench.engines_bare_cassandra import BUCKETS
+from evals.bench.engines_heard import Heard, heard
 from evals.bench.engines_place import GROUNDS, Place
 from evals.bench.engines_records import DEVICES, device, events, homes
 from homeguard.clock import SystemClock

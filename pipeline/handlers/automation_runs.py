@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from homeguard.automation import version_hash
-from homeguard.clock import Clock, HomeClocks
+from homeguard.clock import Clock, HomeClocks, parse_time
 from homeguard.errors import HomeGuardError, StoreUnavailable
 from homeguard.ids import derived_id
 from homeguard.model import Alert, Automation, Event, Json, Metadata, Principal
+from homeguard.policy import SENSITIVE_TTL
 from homeguard.ports.automations import AutomationStore
 from homeguard.ports.live_state import LiveFeed
 from homeguard.ports.outbox import Outbox
@@ -36,7 +37,8 @@ class RunAutomations:
     """Runs each decided automation once: ids of commands and messages follow from the event and the action.
 
     An automation that was changed, switched off or deleted meanwhile does not run. `standing` tells which effects a
-    person approved beforehand for an automation (`Principal.standing`); without it none are.
+    person approved beforehand for an automation (`Principal.standing`); without it none are. Such a yes is for the
+    moment in which it happens: what comes here late (an engine was away) opens no door any more.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class RunAutomations:
         automation = await self._automations.get(decided.home_id, str(decided.payload["automation_id"]))
         if automation is None or not automation.enabled or version_hash(automation) != decided.payload.get("version"):
             return
+        is_fresh = self._is_fresh(decided)
         principal = Principal(
             home_id=automation.home_id,
             user_id=automation.created_by,
@@ -98,7 +101,7 @@ class RunAutomations:
             caller="automation",
             name=automation.name,
             cause=decided.cause,
-            standing=await self._standing(automation) if self._standing is not None else frozenset(),
+            standing=await self._standing(automation) if self._standing is not None and is_fresh else frozenset(),
         )
         outcomes: list[Mapping[str, Json]] = []
         for index, action in enumerate(automation.actions):
@@ -122,6 +125,14 @@ class RunAutomations:
                 )
             ]
         )
+
+    def _is_fresh(self, decided: Event) -> bool:
+        """Whether what set it off came to HomeGuard as lately as a sensitive command may be old."""
+        try:
+            heard_at = parse_time(decided.payload.get("heard_at"))
+        except ValueError:
+            return False
+        return self._clock.now() - heard_at <= SENSITIVE_TTL
 
     async def _command(
         self, principal: Principal, automation: Automation, action: Mapping[str, Any], index: int

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from homeguard.automation import evaluate, version_hash
-from homeguard.clock import Clock, HomeClocks
+from homeguard.clock import Clock, HomeClocks, iso
 from homeguard.ids import derived_id
 from homeguard.model import Automation, Event, Home, LiveState, Metadata
 from homeguard.ports.automations import AutomationStore
@@ -106,6 +106,7 @@ class DecideAutomations:
                 "event_id": event.event_id,
                 "event_type": event.event_type,
                 "device_id": event.device_id,
+                "heard_at": iso(event.received_at),
             },
             metadata=Metadata(is_simulated=event.metadata.is_simulated),
             trust="core",

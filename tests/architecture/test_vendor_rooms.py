@@ -23,7 +23,7 @@ ROOMS = (
 
 #: vendor -> the only places that may import it
 VENDORS = {
-    "apsw": ("homeguard/stores/",),
+    "apsw": ("homeguard/stores/sqlite/",),
     "asyncpg": ("homeguard/stores/postgres/", "homeguard/stores/timescale/", "homeguard/stores/postgresql.py"),
     "cassandra": ("homeguard/stores/scylla/",),
     "pymongo": ("homeguard/stores/mongo/",),

@@ -308,3 +308,14 @@ async def test_events_that_came_after_a_run_was_cut_off_are_moved_by_the_next(tm
         counts = await migration(source, target, tmp_path).run()
         assert await target["events"].get("h1", "new") is not None
         assert [c for c in counts if c.source != c.target] == []
+
+
+async def test_who_was_signed_out_there_is_not_signed_in_again_by_a_second_run(tmp_path: Path):
+    async with sides(tmp_path) as (source, target):
+        await fill(source)
+        await Migration(source, target, Ledger(tmp_path / "ledger.json", "x")).run()
+        await target["sessions"].revoke_session("s0", AT)
+        await target["sessions"].revoke_token("t0", AT)
+        await Migration(source, target, Ledger(tmp_path / "ledger.json", "x")).run()
+        ended = [s.id for s in await target["sessions"].sessions() if s.revoked_at]
+        assert ended + [t.id for t in await target["sessions"].tokens() if t.revoked_at] == ["s0", "t0"]

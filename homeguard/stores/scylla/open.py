@@ -38,11 +38,12 @@ async def open_scylla(
     keyspace: str = KEYSPACE,
     login: str = "",
     deadline_s: float = 5.0,
-    in_flight: int = 32,
+    in_flight: int = 256,
 ) -> AsyncIterator[ScyllaStores]:
     """The stores at `hosts` ("host:port,host:port"), in that keyspace, which is made where there is none.
 
-    `login` is "name:password". A call ends within `deadline_s`; at most `in_flight` requests are under way at a time.
+    `login` is "name:password". A call ends within `deadline_s`; at most `in_flight` requests are under way at a time:
+    few cost more than many, because then each goes out and comes back by itself.
 
     Raises:
         StartRefused: the addresses, the login or the keyspace are wrong, or the schema is newer than this program.

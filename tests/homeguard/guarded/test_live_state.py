@@ -145,7 +145,7 @@ steps = st.lists(
 
 
 @given(steps)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_order_of_words_and_outages_both_say_the_same_in_the_end(tmp_path_factory, rigging, given_steps):
     asyncio.run(_outages(rigging, tmp_path_factory.mktemp("live").name, given_steps))
 

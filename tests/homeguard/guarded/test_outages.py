@@ -106,7 +106,7 @@ async def everything(began, stores):
 
 
 @given(st.lists(whiles, min_size=3, max_size=8))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_engine_ends_up_as_if_it_had_never_been_away(tmp_path_factory, rigging, given_whiles):
     asyncio.run(_compare(rigging, tmp_path_factory.mktemp("outages").name, given_whiles))
 

@@ -9,6 +9,7 @@ from pipeline_fakes import NOW, device, event, furnish
 
 from homeguard.automation import parse
 from homeguard.clock import HomeClocks, SystemClock
+from homeguard.effects import fingerprint, resolve
 from homeguard.ports.log import COMMANDS
 from homeguard.stores.sqlite.open import open_embedded
 from pipeline.command.execution import Execution
@@ -43,7 +44,7 @@ def rule(rule_id="a1", *, now=NOW, **changes):
 class System:
     """The data plane and the one way to act, put together as one process does."""
 
-    def __init__(self, stores, clock) -> None:
+    def __init__(self, stores, clock, standing=None) -> None:
         self.stores, self.clock, self.clocks = stores, clock, HomeClocks(clock)
         s = stores
         self.intake = Intake(log=s.log, devices=s.devices, clock=clock, clocks=self.clocks)
@@ -61,7 +62,7 @@ class System:
         )
         run = RunAutomations(
             automations=s.automations, commands=self.commands, outbox=s.outbox, users=s.users, feed=s.feed,
-            intake=self.intake, clock=clock, clocks=self.clocks,
+            intake=self.intake, clock=clock, clocks=self.clocks, standing=standing,
         )  # fmt: skip
         handlers = {
             REFLEX: [KeepLiveState(s.live), TellSubscribers(s.feed, self.clocks), decide],
@@ -82,8 +83,8 @@ class System:
 
 
 @asynccontextmanager
-async def running(stores, clock):
-    system, stop, ready = System(stores, clock), asyncio.Event(), asyncio.Event()
+async def running(stores, clock, standing=None):
+    system, stop, ready = System(stores, clock, standing), asyncio.Event(), asyncio.Event()
     async with asyncio.TaskGroup() as group:
         watch = group.create_task(system.reports.run(ready))
         await ready.wait()
@@ -143,6 +144,25 @@ async def test_an_automation_never_unlocks_without_a_persons_yes(real):
         (ran,) = await system.events("automation_ran")
         assert [a["outcome"] for a in ran.payload["actions"]] == ["refused"]
         assert await stores.live.get("h1", "front_door_lock") is None
+
+
+@pytest.mark.parametrize(("seconds_ago", "outcome"), [(0, "confirmed"), (60, "refused")])
+async def test_a_standing_yes_opens_the_door_at_once_or_not_at_all(real, seconds_ago, outcome):
+    stores, clock = real
+    await stores.automations.put(rule(actions=[UNLOCK]))
+    lock = await stores.devices.get("h1", "front_door_lock")
+    yes = fingerprint(resolve(lock, None, "unlock", {}, "metric"))
+
+    async def standing(_):
+        return frozenset((yes,))
+
+    async with running(stores, clock, standing) as system:
+        heard_at = clock.now() - timedelta(seconds=seconds_ago)
+        await system.intake.submit([event("motion_detected", "hall_motion", at=clock.now(), received_at=heard_at)])
+        await system.settle()
+
+        (ran,) = await system.events("automation_ran")
+        assert [a["outcome"] for a in ran.payload["actions"]] == [outcome]
 
 
 async def test_one_action_that_cannot_be_carried_out_does_not_stop_the_others(real):
