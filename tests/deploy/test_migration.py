@@ -267,8 +267,8 @@ async def test_back_where_it_was_the_way_from_there_wins(tmp_path: Path):
         await there["outbox"].delivered("h1", notice.id, AT + MINUTE)
         for number, state in enumerate(("approved", "denied", "expired")):
             card = Confirmation(
-                id=f"c{number}", home_id="h1", user_id="p0", text="?", detail="", tier=3, effects=(), caller="agent", created_at=AT,
-                expires_at=AT + MINUTE * (number + 1),
+                id=f"c{number}", home_id="h1", user_id="p0", text="?", detail="", tier=3, effects=(), caller="agent",
+                created_at=AT, expires_at=AT + MINUTE * (number + 1),
             )  # fmt: skip
             await here["confirmations"].ask(card)
             await there["confirmations"].ask(card)

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -25,10 +25,9 @@ SCHEMA_LIMIT_S: Final = 30.0
 
 @dataclass(slots=True, eq=False)
 class _Asked:
-    """What one caller waits for: `sent` of its items went out, `left` have no answer, `error` is the first."""
+    """What one caller waits for: `sent` of its statements went out, `left` have no answer, `error` is the first."""
 
-    make: Callable[[Any], Any]
-    items: Sequence[Any]
+    statements: Sequence[Any]
     answers: list[Any]
     done: "asyncio.Future[None]"
     left: int
@@ -82,16 +81,16 @@ class Cql:
 
     async def ask(self, text: str, values: Values = ()) -> list[Any]:
         """The rows of one prepared statement: one page, so the text says how many there can be."""
-        (rows,) = await self._all(self._bound, [(text, values)])
+        (rows,) = await self._all([self._prepared[text].bind(values)])
         return rows
 
     async def each(self, asks: Iterable[Ask]) -> list[list[Any]]:
         """The rows of each, in the order of the asks."""
-        return await self._all(self._bound, list(asks))
+        return await self._all([self._prepared[text].bind(values) for text, values in asks])
 
     async def write(self, batches: Iterable[Batch]) -> None:
         """Write them all; a batch of one partition is stored as a whole or not at all."""
-        await self._all(self._batch, list(batches))
+        await self._all([self._batch(text, rows) for text, rows in batches])
 
     async def run(self, text: str, values: Values = ()) -> list[Any]:
         """One statement that is not worth preparing, such as a change of the schema."""
@@ -106,12 +105,7 @@ class Cql:
     async def use(self, keyspace: str) -> None:
         await self._in_thread(lambda: self._session.set_keyspace(keyspace))
 
-    def _bound(self, ask: Ask) -> Any:
-        text, values = ask
-        return self._prepared[text].bind(values)
-
-    def _batch(self, batch: Batch) -> Any:
-        text, rows = batch
+    def _batch(self, text: str, rows: Sequence[Values]) -> Any:
         prepared = self._prepared[text]
         if len(rows) == 1:
             return prepared.bind(rows[0])
@@ -121,12 +115,13 @@ class Cql:
             made.add(prepared, row)
         return made
 
-    async def _all(self, make: Callable[[Any], Any], items: Sequence[Any]) -> list[list[Any]]:
-        """The answers to all items. The loop is woken once, by the last of them or the first error: to wake it for
-        each would cost more than to ask."""
-        if not items:
+    async def _all(self, statements: Sequence[Any]) -> list[list[Any]]:
+        """The answers to all. The loop is woken once, by the last of them or the first error: to wake it for each would
+        cost more than to ask. Statements come here made, so that they go out in one stretch, many in a packet."""
+        if not statements:
             return []
-        asked = _Asked(make, items, [None] * len(items), self._loop.create_future(), left=len(items))
+        n = len(statements)
+        asked = _Asked(statements, [None] * n, self._loop.create_future(), left=n)
         with self._lock:
             self._waiting.append(asked)
         self._send()
@@ -147,12 +142,12 @@ class Cql:
                     continue
                 number = asked.sent
                 asked.sent += 1
-                if asked.sent < len(asked.items):
+                if asked.sent < len(asked.statements):
                     self._waiting.append(asked)
                 self._free -= 1
                 self._is_sending = True
             try:
-                self._session.execute_async(asked.make(asked.items[number])).add_callbacks(
+                self._session.execute_async(asked.statements[number]).add_callbacks(
                     self._answered, self._failed, callback_args=(asked, number), errback_args=(asked,)
                 )
             except Exception as error:
