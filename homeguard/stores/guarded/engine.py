@@ -38,6 +38,9 @@ LONGEST_WAIT_S: Final = 5.0
 PROBE_S: Final = 5.0
 PROBE_TROUBLED_S: Final = 1.0
 PING_LIMIT_S: Final = 2.0
+#: After a call that got no answer at all, others of the ordinary deadline are given this long, until a look goes well:
+#: one request asks several times, and its caller must not wait the whole deadline each time.
+SUSPECT_LIMIT_S: Final = 0.3
 #: Looks in vain, one after the other, after which nobody else need wait for an answer.
 PINGS_IN_VAIN: Final = 2
 #: An engine that answers a look but fails its callers again is trusted more slowly each time, up to this.
@@ -114,6 +117,7 @@ class GuardedEngine(Generic[T_co]):
         #: Whoever starts waits for the first look, and is told what comes of it.
         self._is_awaited = False
         self._troubled = True
+        self._is_suspect = False
         self._trouble = asyncio.Event()
         self._away_since = clock.now()
         self._answered_at: datetime | None = None
@@ -150,7 +154,9 @@ class GuardedEngine(Generic[T_co]):
         Raises:
             StoreUnavailable: it is away, or did not answer within the deadline; `retry_after_s` says when to come back.
         """
-        limit_s = self._deadline_s if deadline_s is None else deadline_s
+        limit_s = deadline_s
+        if limit_s is None:
+            limit_s = min(self._deadline_s, SUSPECT_LIMIT_S) if self._is_suspect else self._deadline_s
         ends = self._clock.monotonic() + limit_s
         wait_s = FIRST_WAIT_S
         for tries_left in range(RETRIES if idempotent else 0, -1, -1):
@@ -189,6 +195,7 @@ class GuardedEngine(Generic[T_co]):
             raise
         except (StoreUnavailable, OSError) as error:
             # TimeoutError is an OSError: the deadline, or a socket's.
+            self._is_suspect = self._is_suspect or isinstance(error, TimeoutError)
             self._breaker.failed(ticket)
             reason = _words(error, limit_s)
             self._note_trouble(reason)
@@ -298,7 +305,7 @@ class GuardedEngine(Generic[T_co]):
 
     def _came_back(self) -> None:
         self._breaker.reset()
-        self._troubled = False
+        self._troubled = self._is_suspect = False
         self._trouble.clear()
         self._in_vain = 0
         self._answered_at = self._clock.now()
