@@ -40,6 +40,8 @@ def up(fault: tuple[dict[str, str], FaultProxy], tmp_path_factory: pytest.TempPa
     try:
         until(lambda: is_done(made), within_s=60)
         tell(made)
+        # a message is told, and noted as told, a little after its records were done
+        until(lambda: is_done(made) and not untold(fault[0]))
         yield made
     finally:
         made.kill()
@@ -79,6 +81,19 @@ def is_done(up: Up) -> bool:
         checks = http.get("/ready").json()["checks"]
     waits = any(c.get("waiting") or c.get("waiting_bytes") for c in checks.values())
     return not waits and all(lag(up, group) == 0 for group in ("reflex", "record", "automate"))
+
+
+def untold(engines: Mapping[str, str]) -> int:
+    """Messages that PostgreSQL does not know as delivered."""
+
+    async def count() -> int:
+        server = await asyncpg.connect(engines["POSTGRES_URL"])
+        try:
+            return int(await server.fetchval("SELECT count(*) FROM outbox WHERE delivered_at IS NULL"))
+        finally:
+            await server.close()
+
+    return asyncio.run(count())
 
 
 def rows(engines: Mapping[str, str]) -> dict[str, list[str]]:
