@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from deploy.roles import ROLES, Role
@@ -50,6 +50,8 @@ log = logging.getLogger("homeguard")
 DRAIN_S: Final = 5.0
 #: The log keeps what every group has read for this long.
 LOG_RETENTION: Final = timedelta(days=7)
+#: In a split installation a rule's standing permissions count while its copy is not older than this.
+STANDING_AGE: Final = timedelta(minutes=2)
 #: No process can still be carrying out a command that is this old.
 _SURELY_OVER: Final = timedelta(seconds=60)
 #: Every so many turns of the upkeep, what a process that died was carrying out is settled by another one.
@@ -181,12 +183,15 @@ async def open_data_plane(
         except StoreUnavailable:
             return False  # told again: it is stored once by its id
 
+    def is_current(concern: str) -> bool:
+        return may_rely_on(role, opened.in_step_at(concern), clock.now())
+
     processors: Mapping[str, Processor] = {}
     if role.runs_groups:
         for bank in (fast, slow):
             if bank is not None:
                 await _warm(bank, stores.readings, homes, clock)
-        processors = _processors(stores, logs, intake, commands, clock, clocks, fast, slow, settings)
+        processors = _processors(stores, logs, intake, commands, clock, clocks, fast, slow, settings, is_current)
 
     ready, stop_sources, stop_loops = asyncio.Event(), asyncio.Event(), asyncio.Event()
     watcher = tasks.create_task(reports.run(ready), name="device reports")
@@ -242,10 +247,13 @@ def _processors(
     fast: SeriesBank | None,
     slow: SeriesBank,
     settings: Settings,
+    is_current: Callable[[str], bool],
 ) -> Mapping[str, Processor]:
     """`reflex` and `record`; what an automation decided runs in a group of its own, because it waits for devices."""
 
     async def standing(automation: Automation) -> frozenset[str]:
+        if not is_current("automations"):
+            return frozenset()
         is_as_approved = automation.version == rules.version_hash(automation)
         return frozenset(automation.approved) if is_as_approved else frozenset()
 
@@ -286,6 +294,12 @@ def _processors(
         )
         for name, handlers in groups.items()
     }
+
+
+def may_rely_on(role: Role, in_step_at: datetime | None, now: datetime) -> bool:
+    """Does a permission count that stands in this folder's copy? Another process may have taken it back since it was
+    last in step with its engine; the only process knows what it did itself."""
+    return not role.is_split or (in_step_at is not None and now - in_step_at <= STANDING_AGE)
 
 
 async def _warm(bank: SeriesBank, readings: ReadingStore, homes: Sequence[str], clock: Clock) -> None:

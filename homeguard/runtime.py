@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -108,6 +109,8 @@ class Opened:
     near: Stores
     stream: Log | None
     health: Callable[[], Mapping[str, Mapping[str, Any]]]
+    #: When this folder's copy of a concern was last in step with its engine; None: not since the start.
+    in_step_at: Callable[[str], datetime | None]
 
 
 @asynccontextmanager
@@ -128,7 +131,9 @@ async def open_stores(
         followed = Followed(settings.data_dir / "followed.json", _places(settings))
         engines = await _guards(settings, clock, stack)
         if not engines:
-            yield Opened(stores=local, near=local, stream=None, health=lambda: _health({}, {}))
+            yield Opened(
+                stores=local, near=local, stream=None, health=lambda: _health({}, {}), in_step_at=lambda _: clock.now()
+            )
             return
         from homeguard.stores.guarded.assembly import assemble
 
@@ -141,6 +146,7 @@ async def open_stores(
             near=assembled.near,
             stream=assembled.stream,
             health=lambda: _health(engines, assembled.waiting()),
+            in_step_at=assembled.in_step_at,
         )
 
 

@@ -1,5 +1,6 @@
 """What each role answers, and what it needs."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from deploy.data_plane import STANDING_AGE, may_rely_on
 from deploy.roles import ROLES, Doors, role_of
 from homeguard.errors import StartRefused
 from homeguard.identity.keys import local_key
@@ -93,6 +95,23 @@ def test_the_shared_secret_becomes_the_folders_key_and_no_other_may_follow(tmp_p
         local_key(tmp_path, "b" * 40)
     with pytest.raises(StartRefused, match="32 bytes"):
         local_key(tmp_path, "short")
+
+
+@pytest.mark.parametrize(
+    ("role", "age", "counts"),
+    [
+        ("all", timedelta(days=9), True),
+        ("all", None, True),
+        ("processor", timedelta(seconds=10), True),
+        ("processor", STANDING_AGE, True),
+        ("processor", STANDING_AGE + timedelta(seconds=1), False),
+        ("processor", None, False),
+    ],
+)
+def test_a_standing_permission_of_an_old_copy_counts_only_where_nobody_else_can_take_it_back(role, age, counts):
+    now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    assert may_rely_on(ROLES[role], None if age is None else now - age, now) == counts
 
 
 @pytest.mark.parametrize(

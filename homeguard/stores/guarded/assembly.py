@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from homeguard.clock import Clock
@@ -38,12 +39,14 @@ Engines = Mapping[str, GuardedEngine[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assembled:
-    """`waiting`: technology -> rows that wait in the spool for it."""
+    """`waiting`: technology -> rows that wait in the spool for it. `in_step_at`: when this folder's copy of a concern
+    was last the same as the engine's; now, where the folder has the only one; None: not since the start."""
 
     stores: Stores
     near: Stores
     stream: Log | None
     waiting: Callable[[], Mapping[str, int]]
+    in_step_at: Callable[[str], datetime | None]
 
 
 async def assemble(
@@ -79,7 +82,7 @@ async def assemble(
         passed_on = await forwarder("PostgreSQL")
         people = LocalCopy("users", local.users)
         users = GuardedUsers(postgres, people)
-        journal = GuardedJournal(postgres, local.journal, passed_on)
+        journal = GuardedJournal(postgres, local.journal, passed_on, is_shared=is_shared)
         stores = replace(
             stores,
             users=users,
@@ -132,11 +135,16 @@ async def assemble(
         }  # fmt: skip
         stores, near = replace(stores, **shared), replace(near, **shared)
     kafka = engines.get("Kafka")
-    if replicas:
-        await stack.enter_async_context(replicate(replicas, clock))
+    copies = await stack.enter_async_context(replicate(replicas, clock)) if replicas else None
+
+    def in_step_at(concern: str) -> datetime | None:
+        known = copies.synced_at() if copies is not None else {}
+        return known[concern] if concern in known else clock.now()
+
     return Assembled(
         stores=stores,
         near=near,
         stream=GuardedLog(kafka) if kafka is not None else None,
         waiting=lambda: {name: f.waiting() for name, f in forwarders.items()},
+        in_step_at=in_step_at,
     )

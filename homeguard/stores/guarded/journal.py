@@ -16,6 +16,9 @@ from homeguard.stores.guarded.forwarder import Forwarder
 CONCERN: Final = "journal"
 #: Commands of both journals that are counted together while some of them wait.
 MOST: Final = 10_000
+#: Commands of this tier and above are carried out once at most, whatever that costs.
+ONCE_TIER: Final = 3
+NOT_BEGUN: Final = "the journal does not answer, so nobody can tell whether another process did it already: not done"
 
 
 async def take_commands(stores: WithJournal, values: Sequence[str]) -> None:
@@ -33,13 +36,17 @@ async def take_commands(stores: WithJournal, values: Sequence[str]) -> None:
 class GuardedJournal:
     """A `Journal`. `local` has every command of this process, whoever else has it too.
 
-    A command of another process that begins one of the same id while the engine is away is not seen.
+    A command of another process that begins one of the same id while the engine is away is not seen. So where other
+    processes carry out commands too (`is_shared`), one of T3 is not begun then: it fails, and says why.
     """
 
-    def __init__(self, engine: GuardedEngine[WithJournal], local: Journal, forwarder: Forwarder) -> None:
+    def __init__(
+        self, engine: GuardedEngine[WithJournal], local: Journal, forwarder: Forwarder, *, is_shared: bool = False
+    ) -> None:
         self._engine = engine
         self._local = local
         self._forwarder = forwarder
+        self._is_shared = is_shared
 
     async def begin(self, command: Command) -> bool:
         # What was begun here while the engine was away may not have reached it yet.
@@ -51,6 +58,9 @@ class GuardedJournal:
             is_new = await self._local.begin(command)
             if is_new:
                 await self._forwarder.keep_or_count(CONCERN, [encode(command)])
+            if is_new and self._is_shared and command.tier >= ONCE_TIER:
+                await self._finish_here(command.home_id, command.id, "failed", NOT_BEGUN, command.requested_at)
+                return False
             return is_new
         if is_new:
             await self._local.begin(command)

@@ -46,6 +46,25 @@ async def all_of(rig, journal) -> list[Command]:
     return await journal.commands("h1", since=rig.clock.began - LONG_AGO, limit=1000)
 
 
+async def test_where_others_carry_out_commands_too_an_unlock_is_not_begun_while_nobody_can_tell(rig):
+    journal = GuardedJournal(rig.engine, rig.local.journal, rig.forwarder, is_shared=True)
+    other = GuardedJournal(rig.engine, rig.local.journal, rig.forwarder, is_shared=True)
+    await rig.go_away()
+
+    assert not await journal.begin(command(rig, "c1", tier=3))
+    assert not await other.begin(command(rig, "c1", tier=3))
+    assert await journal.begin(command(rig, "c2", tier=1))
+
+    known = await journal.command("h1", "c1")
+    assert known is not None
+    assert (known.outcome, "not done" in known.reason) == ("failed", True)
+    await rig.come_back()
+    there = await rig.remote.journal.command("h1", "c1")
+    assert there is not None
+    assert there.outcome == "failed"
+    assert await journal.begin(command(rig, "c3", tier=3))
+
+
 async def test_a_command_is_in_both_journals(rig, journal):
     assert await journal.begin(command(rig))
     at = rig.clock.now()
