@@ -283,10 +283,10 @@ class GuardedLive:
         self._seen: OrderedDict[str, tuple[datetime, dict[str, LiveState]]] = OrderedDict()
 
     async def apply(self, changes: Sequence[StateChange]) -> list[LiveState]:
-        return await self._engine.call(lambda s: s.live.apply(changes))
+        return await self._engine.call(lambda s: s.live.apply(changes), deadline_s=BATCH_LIMIT_S)
 
     async def adopt(self, states: Sequence[LiveState]) -> int:
-        return await self._engine.call(lambda s: s.live.adopt(states))
+        return await self._engine.call(lambda s: s.live.adopt(states), deadline_s=BATCH_LIMIT_S)
 
     async def get(self, home_id: str, device_id: str) -> LiveState | None:
         try:
