@@ -55,9 +55,13 @@ class Demo:
 
     async def leave_to_others(self, stores: Stores) -> bool:
         """Whether another process made it in stores that this one shares: then it is not made again over what people
-        changed since."""
+        changed since. Only devices that are kept elsewhere than the people, and all lack there, are put back."""
         if not self._is_first or await stores.users.home(self.homes[0].home.id) is None:
             return False
+        if not any([await stores.devices.of_home(demo.home.id) for demo in self.homes]):
+            log.warning("the demo's people are there and none of its devices: these are made again")
+            for demo in self.homes:
+                await stores.devices.put(demo.devices)
         self.is_new, self.has_history = False, True
         await asyncio.to_thread(self._write, has_history=True)
         return True

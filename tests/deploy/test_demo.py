@@ -49,6 +49,23 @@ async def test_a_second_folder_leaves_what_another_made_and_people_changed(tmp_p
     identity.close()
 
 
+async def test_devices_that_are_all_gone_from_a_store_of_their_own_are_made_again(tmp_path: Path, stores: Stores):
+    identity = Identity(users=stores.users, sessions=stores.sessions, clock=CLOCK, key=b"k" * 32)
+    first = demo_of(settings(tmp_path / "one"), CLOCK)
+    assert first is not None
+    await first.make(stores, identity)
+    for demo in first.homes:
+        for device in await stores.devices.of_home(demo.home.id):
+            await stores.devices.delete(demo.home.id, device.id)
+
+    second = demo_of(settings(tmp_path / "two"), CLOCK)
+    assert second is not None
+    assert await second.leave_to_others(stores)
+
+    assert [len(await stores.devices.of_home(d.home.id)) for d in first.homes] == [5, 12]
+    identity.close()
+
+
 async def test_one_that_a_crash_cut_off_is_made_by_the_same_folder(tmp_path: Path, stores: Stores):
     identity = Identity(users=stores.users, sessions=stores.sessions, clock=CLOCK, key=b"k" * 32)
     first = demo_of(settings(tmp_path / "one"), CLOCK)

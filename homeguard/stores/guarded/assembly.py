@@ -24,7 +24,7 @@ from homeguard.stores.guarded.feed import bridge
 from homeguard.stores.guarded.followed import Followed
 from homeguard.stores.guarded.forwarder import Forwarder, forward
 from homeguard.stores.guarded.journal import GuardedJournal
-from homeguard.stores.guarded.live_state import GuardedLive, mirror
+from homeguard.stores.guarded.live_state import GuardedLive, learn_states, mirror
 from homeguard.stores.guarded.log import GuardedLog
 from homeguard.stores.guarded.near import MergedLive, NearAutomations, NearDevices, NearUsers
 from homeguard.stores.guarded.outbox import ForwardedOutbox
@@ -136,6 +136,10 @@ async def assemble(
         stores, near = replace(stores, **shared), replace(near, **shared)
     kafka = engines.get("Kafka")
     copies = await stack.enter_async_context(replicate(replicas, clock)) if replicas else None
+
+    if redis is not None and keeps_live:
+        # after the copies, which say which homes there are
+        await learn_states(local.live, redis, local.users.homes)
 
     def in_step_at(concern: str) -> datetime | None:
         known = copies.synced_at() if copies is not None else {}

@@ -61,6 +61,21 @@ async def mirror(
         yield mirrored
 
 
+async def learn_states(
+    local: LiveStateStore, engine: GuardedEngine[WithLive], homes: Callable[[], Awaitable[Sequence[Home]]]
+) -> int:
+    """At the start of a folder: how devices are that it has not heard of, or not lately; returns how many it learned."""
+    learned = 0
+    for home in await homes():
+        try:
+            there = await engine.call(_asking_all(home.id), deadline_s=BATCH_LIMIT_S)
+        except StoreUnavailable:
+            return learned
+        newer = [s for s in there.values() if _is_newer(s, await local.get(s.home_id, s.device_id))]
+        learned += await local.adopt(newer)
+    return learned
+
+
 class MirroredLive:
     """A `LiveStateStore`, made by `mirror`. This machine decides and answers; the engine follows, bounded, coalesced.
 

@@ -12,7 +12,7 @@ from homeguard.model import Home
 from homeguard.ports.live_state import StateChange
 from homeguard.staleness import collect
 from homeguard.stores.guarded import live_state
-from homeguard.stores.guarded.live_state import GuardedLive, mirror
+from homeguard.stores.guarded.live_state import GuardedLive, learn_states, mirror
 
 
 def change(rig, seconds, device_id="lamp", sequence=0, available=True, **attributes) -> StateChange:
@@ -44,6 +44,26 @@ async def both(rig):
     here, there = await rig.local.live.all("h1"), await rig.remote.live.all("h1")
     assert there == here
     return here
+
+
+async def test_a_folder_learns_at_its_start_what_it_has_not_heard_and_keeps_what_it_heard_later(rig):
+    await rig.local.users.put_home(Home(id="h1", name="Home"))
+    await rig.remote.live.apply(
+        [change(rig, 5, "lock", locked=True), change(rig, 5, "lamp", on=False), change(rig, 5, "fan", on=True)]
+    )
+    await rig.local.live.apply([change(rig, 9, "lamp", on=True), change(rig, 1, "fan", on=False)])
+
+    assert await learn_states(rig.local.live, rig.engine, rig.local.users.homes) == 2
+
+    here = {name: dict(state.attributes) for name, state in (await rig.local.live.all("h1")).items()}
+    assert here == {"lock": {"locked": True}, "lamp": {"on": True}, "fan": {"on": True}}
+
+
+async def test_a_start_without_the_engine_learns_nothing_and_goes_on(rig):
+    await rig.local.users.put_home(Home(id="h1", name="Home"))
+    await rig.go_away()
+
+    assert await learn_states(rig.local.live, rig.engine, rig.local.users.homes) == 0
 
 
 async def test_a_change_is_true_here_at_once_and_there_soon(rig, live):
