@@ -64,7 +64,7 @@ async def mirror(
 async def learn_states(
     local: LiveStateStore, engine: GuardedEngine[WithLive], homes: Callable[[], Awaitable[Sequence[Home]]]
 ) -> int:
-    """At the start of a folder: how devices are that it has not heard of, or not lately; returns how many it learned."""
+    """At the start of a folder: how devices are that it has not heard of, or not lately; returns how many."""
     learned = 0
     for home in await homes():
         try:
