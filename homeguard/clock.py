@@ -3,7 +3,7 @@
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Clock(Protocol):
@@ -50,6 +50,20 @@ class HomeClocks:
 
     def is_shifted(self, home_id: str) -> bool:
         return home_id in self._shift
+
+
+async def pause(clock: Clock, delay_s: float, until: asyncio.Event | None = None) -> None:
+    """Wait that long by the clock, or until the event is set."""
+    slept = asyncio.ensure_future(clock.sleep(delay_s))
+    waits: set[asyncio.Future[Any]] = {slept}
+    if until is not None:
+        waits.add(asyncio.ensure_future(until.wait()))
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
 
 
 def iso(at: datetime) -> str:

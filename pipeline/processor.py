@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
-from homeguard.clock import Clock, iso
+from homeguard.clock import Clock, iso, pause
 from homeguard.errors import HomeGuardError, InvalidInput, StoreUnavailable
 from homeguard.model import Event
 from homeguard.ports.log import DEAD_LETTERS, Log, NewRecord, Record
@@ -256,14 +256,7 @@ class Processor:
         if self._stop.is_set():
             return False
         delay_s = min(FIRST_WAIT_S * 2 ** (min(failures, 16) - 1), LONGEST_WAIT_S)
-        stopped = asyncio.ensure_future(self._stop.wait())
-        slept = asyncio.ensure_future(self._clock.sleep(delay_s))
-        try:
-            await asyncio.wait((stopped, slept), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (stopped, slept):
-                task.cancel()
-            await asyncio.gather(stopped, slept, return_exceptions=True)
+        await pause(self._clock, delay_s, until=self._stop)
         return not self._stop.is_set()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from homeguard.clock import Clock
+from homeguard.clock import Clock, pause
 from homeguard.errors import HomeGuardError, InvalidInput, Overloaded
 from homeguard.ports.log import ALERTS, COMMANDS, DEAD_LETTERS, EVENTS, HEARTBEATS, Log, NewRecord, Record
 
@@ -155,7 +155,7 @@ class Shipper:
                 self.reason = _words(error)
                 if stop.is_set():
                     return False
-                await self._pause(stop, min(_FIRST_WAIT_S * 2 ** min(failures, 10), _LONGEST_WAIT_S))
+                await pause(self._clock, min(_FIRST_WAIT_S * 2 ** min(failures, 10), _LONGEST_WAIT_S), until=stop)
                 continue
             break
         if self.reason:
@@ -184,16 +184,6 @@ class Shipper:
             await self._stream.append(
                 [NewRecord(topic=DEAD_LETTERS, key=record.key, value=record.value[:65_536], headers=headers)]
             )
-
-    async def _pause(self, stop: asyncio.Event, delay_s: float) -> None:
-        stopped = asyncio.ensure_future(stop.wait())
-        slept = asyncio.ensure_future(self._clock.sleep(delay_s))
-        try:
-            await asyncio.wait((stopped, slept), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (stopped, slept):
-                task.cancel()
-            await asyncio.gather(stopped, slept, return_exceptions=True)
 
 
 def _words(error: Exception) -> str:

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from brokers import MOSQUITTO, PAYLOADS, Broker
 from compose_schema import compose_schema
-from instances import Up
+from instances import Up, starting
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -38,16 +38,8 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Up]]:
     """Starts instances in the test's own folder; those that still run at its end are killed."""
-    started: list[Up] = []
-
-    def begin(*options: str, **more: object) -> Up:
-        running = Up(tmp_path, *options, **more)  # type: ignore[arg-type]
-        started.append(running)
-        return running
-
-    yield begin
-    for running in started:
-        running.kill()
+    with starting(tmp_path) as begin:
+        yield begin
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from random import Random
@@ -162,6 +162,21 @@ class Up:
             cursor = page.json()["next_cursor"] or ""
             if not cursor:
                 return found
+
+
+@contextmanager
+def starting(folder: Path) -> Iterator[Callable[..., Up]]:
+    """Starts instances in that folder; those that still run at the end are killed."""
+    started: list[Up] = []
+
+    def begin(*options: str, **more: object) -> Up:
+        running = Up(folder, *options, **more)  # type: ignore[arg-type]
+        started.append(running)
+        return running
+
+    yield begin
+    for running in started:
+        running.kill()
 
 
 def logged(up: Up) -> list[dict[str, Any]]:

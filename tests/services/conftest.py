@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "deploy"))
 
-from instances import Up
+from instances import Up, starting
 
 
 def services_of(config: pytest.Config) -> dict[str, str]:
@@ -97,13 +97,5 @@ def own_engines(services: dict[str, str]) -> Iterator[dict[str, str]]:
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Up]]:
     """Starts instances in the test's own folder; those that still run at its end are killed."""
-    started: list[Up] = []
-
-    def begin(*options: str, **more: object) -> Up:
-        running = Up(tmp_path, *options, **more)  # type: ignore[arg-type]
-        started.append(running)
-        return running
-
-    yield begin
-    for running in started:
-        running.kill()
+    with starting(tmp_path) as begin:
+        yield begin

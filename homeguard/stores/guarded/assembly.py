@@ -29,7 +29,7 @@ from homeguard.stores.guarded.log import GuardedLog
 from homeguard.stores.guarded.near import MergedLive, NearAutomations, NearDevices, NearUsers
 from homeguard.stores.guarded.outbox import ForwardedOutbox
 from homeguard.stores.guarded.readings import GuardedReadings
-from homeguard.stores.guarded.replicas import AutomationsReplica, DevicesReplica, Replica, UsersReplica, replicate
+from homeguard.stores.guarded.replicas import Replica, UsersReplica, automations_replica, devices_replica, replicate
 from homeguard.stores.guarded.sessions import GuardedSessions
 from homeguard.stores.guarded.takers import TAKERS
 from homeguard.stores.guarded.users import GuardedUsers
@@ -108,8 +108,8 @@ async def assemble(
             conversations=said,
         )
         replicas += [
-            DevicesReplica(mongo, things, local.users.homes, gone),
-            AutomationsReplica(mongo, rules, local.users.homes),
+            devices_replica(mongo, things, local.users.homes, gone),
+            automations_replica(mongo, rules, local.users.homes),
         ]
     if (scylla := engines.get("Scylla")) is not None:
         alerts = ForwardedAlerts(local.alerts, scylla, await forwarder("Scylla"))

@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from homeguard.clock import Clock
-
 
 @asynccontextmanager
 async def beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
@@ -24,17 +22,3 @@ async def beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
-
-
-async def pause(clock: Clock, delay_s: float, until: asyncio.Event | None = None) -> None:
-    """Wait that long by the clock, or until the event is set."""
-    slept = asyncio.ensure_future(clock.sleep(delay_s))
-    waits: set[asyncio.Future[Any]] = {slept}
-    if until is not None:
-        waits.add(asyncio.ensure_future(until.wait()))
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)

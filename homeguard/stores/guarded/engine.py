@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Final, Generic, Protocol, TypeVar
 
 from homeguard.breaker import Breaker, State
-from homeguard.clock import Clock, iso
+from homeguard.clock import Clock, iso, pause
 from homeguard.errors import HomeGuardError, StartRefused, StorageFull, StoreUnavailable
 from homeguard.ports.engine import Engine
-from homeguard.stores.guarded.background import beside, pause
+from homeguard.stores.guarded.background import beside
 
 log = logging.getLogger("homeguard.engines")
 

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
-from homeguard.clock import Clock
+from homeguard.clock import Clock, pause
 from homeguard.errors import HomeGuardError
 from homeguard.ports.live_state import Live, LiveFeed
-from homeguard.stores.guarded.background import beside, pause
+from homeguard.stores.guarded.background import beside
 from homeguard.stores.guarded.engine import GuardedEngine
 from homeguard.stores.guarded.faces import WithFeed
 

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from itertools import takewhile
 from typing import Any, Final, TypeAlias
 
-from homeguard.clock import Clock
+from homeguard.clock import Clock, pause
 from homeguard.errors import HomeGuardError, Overloaded, StoreUnavailable
 from homeguard.ports.spool import Entry, Spool, Waiting
-from homeguard.stores.guarded.background import beside, pause
+from homeguard.stores.guarded.background import beside
 from homeguard.stores.guarded.engine import GuardedEngine
 
 log = logging.getLogger("homeguard.engines")

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from homeguard.clock import Clock
+from homeguard.clock import Clock, pause
 from homeguard.errors import HomeGuardError, StoreUnavailable
 from homeguard.model import Home, LiveState
 from homeguard.ports.live_state import LiveStateStore, StateChange
 from homeguard.staleness import note
-from homeguard.stores.guarded.background import beside, pause
+from homeguard.stores.guarded.background import beside
 from homeguard.stores.guarded.engine import GuardedEngine
 from homeguard.stores.guarded.faces import WithLive
 

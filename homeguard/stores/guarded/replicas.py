@@ -5,15 +5,15 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, Generic, Protocol, TypeVar
 
-from homeguard.clock import Clock
+from homeguard.clock import Clock, pause
 from homeguard.errors import Conflict, HomeGuardError
 from homeguard.model import Automation, Device, Home, Member, User
 from homeguard.ports.automations import AutomationStore
 from homeguard.ports.devices import DeviceStore
 from homeguard.ports.users import UserStore
-from homeguard.stores.guarded.background import beside, pause
+from homeguard.stores.guarded.background import beside
 from homeguard.stores.guarded.copies import LocalCopy
 from homeguard.stores.guarded.engine import GuardedEngine, Opened
 from homeguard.stores.guarded.faces import WithAutomations, WithDevices, WithUsers
@@ -26,6 +26,8 @@ GONE_ROUNDS: Final = 12
 HASHES_EVERY_S: Final = 60.0
 
 Homes = Callable[[], Awaitable[Sequence[Home]]]
+S = TypeVar("S", bound=DeviceStore | AutomationStore)
+T = TypeVar("T", bound=Device | Automation)
 
 
 class Replica(Protocol):
@@ -156,19 +158,25 @@ class UsersReplica:
             log.warning("person %s is not copied: another one here has that e-mail address", user.id)
 
 
-class DevicesReplica:
-    """The devices of all homes. `homes` lists them, from the local copy; `gone` is told of each that went."""
+class HomesReplica(Generic[S, T]):
+    """What each home has of one kind: its devices, or its rules."""
 
     def __init__(
         self,
-        engine: GuardedEngine[WithDevices],
-        copy: LocalCopy[DeviceStore],
+        engine: GuardedEngine[Any],
+        copy: LocalCopy[S],
         homes: Homes,
+        ask: Callable[[Any, str], Awaitable[list[T]]],
+        put: Callable[[S, Sequence[T]], Awaitable[None]],
         gone: Callable[[str, str], Awaitable[None]] | None = None,
     ) -> None:
+        """`homes` lists the homes, from the local copy; `ask` lists what the engine has of one; `gone` is told of each
+        that went."""
         self._engine = engine
         self._copy = copy
         self._homes = homes
+        self._ask = ask
+        self._put = put
         self._gone = gone
         #: Those that went -> rounds for which it is told again: their last words may still be on their way.
         self._went: dict[tuple[str, str], int] = {}
@@ -188,7 +196,7 @@ class DevicesReplica:
 
     async def catch_up(self, now: datetime) -> None:
         copy, version = self._copy, self._copy.version
-        there: dict[str, list[Device]] = {}
+        there: dict[str, list[T]] = {}
         for home in await self._homes():
             there[home.id] = await self._of_home(home.id)
         if not there:
@@ -198,22 +206,22 @@ class DevicesReplica:
         async with copy.lock:
             if copy.version != version:
                 return
-            for home_id, devices in there.items():
-                here = {device.id: device for device in await copy.store.of_home(home_id)}
-                changed = [device for device in devices if here.pop(device.id, None) != device]
+            for home_id, items in there.items():
+                here = {item.id: item for item in await copy.store.of_home(home_id)}
+                changed = [item for item in items if here.pop(item.id, None) != item]
                 if changed:
-                    await copy.store.put(changed)
-                self._seen.update((home_id, device.id) for device in devices)
-                for device_id in here:
-                    if may_go((home_id, device_id), self._seen, is_followed):
-                        await copy.store.delete(home_id, device_id)
-                        self._seen.discard((home_id, device_id))
-                        self._went[home_id, device_id] = GONE_ROUNDS
+                    await self._put(copy.store, changed)
+                self._seen.update((home_id, item.id) for item in items)
+                for item_id in here:
+                    if may_go((home_id, item_id), self._seen, is_followed):
+                        await copy.store.delete(home_id, item_id)
+                        self._seen.discard((home_id, item_id))
+                        self._went[home_id, item_id] = GONE_ROUNDS
                     else:
                         own += 1
             copy.synced_at = now
             _note_own(copy, self._engine.name, own)
-        await self._tell_gone({(home_id, device.id) for home_id, devices in there.items() for device in devices})
+        await self._tell_gone({(home_id, item.id) for home_id, items in there.items() for item in items})
 
     async def _tell_gone(self, there: Set[tuple[str, str]]) -> None:
         for key, rounds in list(self._went.items()):
@@ -223,60 +231,40 @@ class DevicesReplica:
             if rounds <= 1 or key in there:
                 del self._went[key]
 
-    async def _of_home(self, home_id: str) -> list[Device]:
-        return await self._engine.call(lambda s: s.devices.of_home(home_id))
+    async def _of_home(self, home_id: str) -> list[T]:
+        return await self._engine.call(lambda s: self._ask(s, home_id))
 
 
-class AutomationsReplica:
-    """The rules of all homes. `homes` lists them, from the local copy."""
+def devices_replica(
+    engine: GuardedEngine[WithDevices],
+    copy: LocalCopy[DeviceStore],
+    homes: Homes,
+    gone: Callable[[str, str], Awaitable[None]] | None = None,
+) -> HomesReplica[DeviceStore, Device]:
+    """The devices of all homes."""
 
-    def __init__(self, engine: GuardedEngine[WithAutomations], copy: LocalCopy[AutomationStore], homes: Homes) -> None:
-        self._engine = engine
-        self._copy = copy
-        self._homes = homes
-        self._seen: set[tuple[str, str]] = set()
+    def ask(stores: WithDevices, home_id: str) -> Awaitable[list[Device]]:
+        return stores.devices.of_home(home_id)
 
-    @property
-    def concern(self) -> str:
-        return self._copy.concern
+    async def put(store: DeviceStore, devices: Sequence[Device]) -> None:
+        await store.put(devices)
 
-    @property
-    def engine(self) -> GuardedEngine[Opened]:
-        return self._engine
+    return HomesReplica(engine, copy, homes, ask, put, gone)
 
-    @property
-    def synced_at(self) -> datetime | None:
-        return self._copy.synced_at
 
-    async def catch_up(self, now: datetime) -> None:
-        copy, version = self._copy, self._copy.version
-        there: dict[str, list[Automation]] = {}
-        for home in await self._homes():
-            there[home.id] = await self._of_home(home.id)
-        if not there:
-            # No home is known yet, so nobody was asked.
-            return
-        is_followed, own = any(there.values()) and copy.concern in copy.followed, 0
-        async with copy.lock:
-            if copy.version != version:
-                return
-            for home_id, rules in there.items():
-                here = {rule.id: rule for rule in await copy.store.of_home(home_id)}
-                for rule in rules:
-                    if here.pop(rule.id, None) != rule:
-                        await copy.store.put(rule)
-                self._seen.update((home_id, rule.id) for rule in rules)
-                for rule_id in here:
-                    if may_go((home_id, rule_id), self._seen, is_followed):
-                        await copy.store.delete(home_id, rule_id)
-                        self._seen.discard((home_id, rule_id))
-                    else:
-                        own += 1
-            copy.synced_at = now
-            _note_own(copy, self._engine.name, own)
+def automations_replica(
+    engine: GuardedEngine[WithAutomations], copy: LocalCopy[AutomationStore], homes: Homes
+) -> HomesReplica[AutomationStore, Automation]:
+    """The rules of all homes."""
 
-    async def _of_home(self, home_id: str) -> list[Automation]:
-        return await self._engine.call(lambda s: s.automations.of_home(home_id))
+    def ask(stores: WithAutomations, home_id: str) -> Awaitable[list[Automation]]:
+        return stores.automations.of_home(home_id)
+
+    async def put(store: AutomationStore, rules: Sequence[Automation]) -> None:
+        for rule in rules:
+            await store.put(rule)
+
+    return HomesReplica(engine, copy, homes, ask, put)
 
 
 def may_go(key: tuple[str, str], seen: Set[tuple[str, str]], is_followed: bool) -> bool:

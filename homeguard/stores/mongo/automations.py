@@ -2,16 +2,8 @@
 
 from homeguard.finite import refuse_unfinite
 from homeguard.model import Automation
-from homeguard.stores.mongo.documents import (
-    Document,
-    fitting,
-    json_text,
-    json_value,
-    key,
-    moment_or_none,
-    searchable,
-    times,
-)
+from homeguard.stores.json_text import json_text, json_value
+from homeguard.stores.mongo.documents import Document, fitting, key, moment_or_none, searchable, times
 from homeguard.stores.mongo.link import Link, until_placed
 
 

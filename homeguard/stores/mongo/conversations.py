@@ -14,7 +14,8 @@ from pymongo import ReturnDocument, UpdateOne
 from homeguard.errors import Conflict, HomeMismatch
 from homeguard.ids import new_id
 from homeguard.model import Message, Thread
-from homeguard.stores.mongo.documents import Document, fitting, json_text, json_value, key, micros, moment
+from homeguard.stores.json_text import json_text, json_value
+from homeguard.stores.mongo.documents import Document, fitting, key, micros, moment
 from homeguard.stores.mongo.link import TRIES, Link, until_placed
 from homeguard.titles import title_of
 

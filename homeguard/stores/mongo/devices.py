@@ -8,16 +8,8 @@ from pymongo import ReplaceOne
 from homeguard.clock import Clock
 from homeguard.finite import refuse_unfinite
 from homeguard.model import Device, Hardware
-from homeguard.stores.mongo.documents import (
-    Document,
-    fitting,
-    json_text,
-    json_value,
-    key,
-    moment_or_none,
-    searchable,
-    times,
-)
+from homeguard.stores.json_text import json_text, json_value
+from homeguard.stores.mongo.documents import Document, fitting, key, moment_or_none, searchable, times
 from homeguard.stores.mongo.link import Link, until_placed
 
 #: How many are written in one request: few enough for any server to answer in time.

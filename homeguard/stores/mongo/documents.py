@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 import bson
-import msgspec
 
 from homeguard.errors import PayloadTooLarge
 
@@ -66,15 +65,6 @@ def fitting(row: Document) -> Document:
     return row
 
 
-def json_text(value: object) -> str:
-    """The value as JSON. Mappings of any kind are objects, tuples are arrays."""
-    return _ENCODER.encode(value).decode()
-
-
-def json_value(text: str) -> Any:
-    return _DECODER.decode(text)
-
-
 def searchable(value: object) -> Any:
     """A copy of JSON without what some server cannot keep: fields whose names are empty or hold `.`, `$` or NUL, arrays
     in arrays, numbers beyond 64 bits or not finite, and what lies deeper than 50."""
@@ -102,13 +92,3 @@ def _copied(value: object, *, in_array: bool, depth: int) -> Any:
         parts = [_copied(part, in_array=True, depth=depth - 1) for part in value]
         return [part for part in parts if part is not _LEFT_OUT]
     return _LEFT_OUT
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} is not JSON")
-
-
-_ENCODER: Final = msgspec.json.Encoder(enc_hook=_plain)
-_DECODER: Final = msgspec.json.Decoder()

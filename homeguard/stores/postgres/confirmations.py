@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from homeguard.errors import HomeMismatch
 from homeguard.model import Command, Confirmation, Effect, Json
-from homeguard.stores.postgres.columns import by_column, json_text, json_value
+from homeguard.stores.json_text import json_text, json_value
+from homeguard.stores.postgres.columns import by_column
 from homeguard.stores.postgres.journal import INSERT_COMMAND, command_row
 from homeguard.stores.postgresql import Pool
 

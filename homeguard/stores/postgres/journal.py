@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from homeguard.model import Command, Outcome
-from homeguard.stores.postgres.columns import by_column, json_text, json_value
+from homeguard.stores.json_text import json_text, json_value
+from homeguard.stores.postgres.columns import by_column
 from homeguard.stores.postgresql import Pool
 
 _INSERT: Final = (

@@ -9,6 +9,7 @@ from homeguard.clock import Clock
 from homeguard.errors import PayloadTooLarge
 from homeguard.model import Json
 from homeguard.ports.contexts import CONTEXT_BYTES, CONTEXT_LIVES
+from homeguard.stores.json_text import json_bytes
 from homeguard.stores.redis.keys import Keys
 from homeguard.stores.redis.server import Server
 
@@ -30,7 +31,7 @@ class RedisContexts:
         self._clock = clock
 
     async def put(self, home_id: str, user_id: str, context: Mapping[str, Json]) -> None:
-        text = msgspec.json.encode(context, enc_hook=_plain)
+        text = json_bytes(context)
         if len(text) > CONTEXT_BYTES:
             raise PayloadTooLarge("a context is at most 64 KiB", field="context")
         until = (self._clock.now() + CONTEXT_LIVES).timestamp()
@@ -43,9 +44,3 @@ class RedisContexts:
             return None
         kept = msgspec.json.decode(text, type=_Kept)
         return None if self._clock.now().timestamp() >= kept.until else kept.context
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} is not JSON")

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from redis.asyncio import Connection
 
 from homeguard.ids import new_id
 from homeguard.ports.live_state import Live
+from homeguard.stores.json_text import json_bytes
 from homeguard.stores.redis.keys import Keys
 from homeguard.stores.redis.server import CONNECT_DEADLINE_S, FAILURES, Server
 from homeguard.stores.watching import EVERY_HOME, Watcher, gap
@@ -70,9 +71,7 @@ class RedisFeed:
         answers also to `agent:response:{user}`."""
         commands = []
         for item in items:
-            body = msgspec.json.encode(
-                _Wire(self._origin, item.home_id, item.kind, dict(item.data), item.user_id), enc_hook=_plain
-            )
+            body = json_bytes(_Wire(self._origin, item.home_id, item.kind, dict(item.data), item.user_id))
             commands += [("PUBLISH", channel, body) for channel in self._channels(item)]
         if commands:
             await self._server.call_all(commands)
@@ -236,9 +235,3 @@ class RedisFeed:
         for listener in place.watchers:
             if wire.origin != listener.without and listener.watcher.sees(item):
                 listener.watcher.put(item)
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} is not JSON")

@@ -6,16 +6,9 @@ from typing import Any, Final
 from uuid import uuid4
 
 from homeguard.model import Alert
+from homeguard.stores.json_text import json_text, json_value
 from homeguard.stores.scylla.batches import in_partitions
-from homeguard.stores.scylla.columns import (
-    DAY_MS,
-    date_cell,
-    first_millisecond,
-    json_text,
-    json_value,
-    milliseconds,
-    moment,
-)
+from homeguard.stores.scylla.columns import DAY_MS, date_cell, first_millisecond, milliseconds, moment
 from homeguard.stores.scylla.cql import Cql, Values
 from homeguard.stores.scylla.days import Span, Strand, day_rows, newest
 

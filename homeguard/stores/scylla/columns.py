@@ -1,10 +1,8 @@
-"""How our values lie in a column: times as milliseconds and days since 1970 (UTC), structures as JSON text."""
+"""How our values lie in a column: times as milliseconds and days since 1970 (UTC)."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import msgspec
 from cassandra.query import UNSET_VALUE
 
 DAY_MS: Final = 86_400_000
@@ -15,7 +13,6 @@ FIRST_MS: Final = -62_135_596_800_000
 LAST_MS: Final = 253_402_300_799_999
 #: CQL counts the days of a `date` from -5877641-06-23.
 _DATE_OFFSET: Final = 2**31
-_DECODER: Final = msgspec.json.Decoder()
 
 
 def milliseconds(at: datetime) -> int:
@@ -48,21 +45,3 @@ def unless_empty(value: Any) -> Any:
 
 def unless_none(value: Any) -> Any:
     return UNSET_VALUE if value is None else value
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} is not JSON")
-
-
-_ENCODER: Final = msgspec.json.Encoder(enc_hook=_plain)
-
-
-def json_text(value: object) -> str:
-    """The value as JSON. Mappings of any kind are objects, tuples are arrays."""
-    return _ENCODER.encode(value).decode()
-
-
-def json_value(text: str) -> Any:
-    return _DECODER.decode(text)

@@ -7,17 +7,9 @@ from uuid import UUID
 
 from homeguard.ids import device_uuid
 from homeguard.model import Event, Metadata
+from homeguard.stores.json_text import json_text, json_value
 from homeguard.stores.scylla.batches import in_partitions
-from homeguard.stores.scylla.columns import (
-    DAY_MS,
-    date_cell,
-    json_text,
-    json_value,
-    milliseconds,
-    moment,
-    unless_empty,
-    unless_none,
-)
+from homeguard.stores.scylla.columns import DAY_MS, date_cell, milliseconds, moment, unless_empty, unless_none
 from homeguard.stores.scylla.cql import Batch, Values
 from homeguard.stores.scylla.days import day_rows
 from homeguard.stores.scylla.ids import bucket

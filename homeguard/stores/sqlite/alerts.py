@@ -7,7 +7,8 @@ from typing import Any
 import apsw
 
 from homeguard.model import Alert
-from homeguard.stores.sqlite.columns import json_text, json_value, micros, moment
+from homeguard.stores.json_text import json_text, json_value
+from homeguard.stores.sqlite.columns import micros, moment
 from homeguard.stores.sqlite.database import Database
 
 _PUT = (

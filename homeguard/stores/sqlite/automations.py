@@ -6,7 +6,8 @@ import apsw
 
 from homeguard.finite import refuse_unfinite
 from homeguard.model import Automation
-from homeguard.stores.sqlite.columns import json_text, json_value, micros_or_none, moment_or_none
+from homeguard.stores.json_text import json_text, json_value
+from homeguard.stores.sqlite.columns import micros_or_none, moment_or_none
 from homeguard.stores.sqlite.database import Database
 
 _SELECT = (

@@ -1,16 +1,12 @@
-"""How our values lie in a column: times as microseconds since 1970 (UTC), structures as JSON text."""
+"""How our values lie in a column: times as microseconds since 1970 (UTC)."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeAlias
-
-import msgspec
+from typing import Final, TypeAlias
 
 #: What a column of ours holds.
 Cell: TypeAlias = str | int | float | bytes | None
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_DECODER: Final = msgspec.json.Decoder()
 
 
 def micros(at: datetime) -> int:
@@ -30,21 +26,3 @@ def moment(value: int) -> datetime:
 
 def moment_or_none(value: int | None) -> datetime | None:
     return None if value is None else moment(value)
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} is not JSON")
-
-
-_ENCODER: Final = msgspec.json.Encoder(enc_hook=_plain)
-
-
-def json_text(value: object) -> str:
-    """The value as JSON. Mappings of any kind are objects, tuples are arrays."""
-    return _ENCODER.encode(value).decode()
-
-
-def json_value(text: str) -> Any:
-    return _DECODER.decode(text)

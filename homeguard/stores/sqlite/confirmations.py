@@ -8,7 +8,8 @@ import apsw
 
 from homeguard.errors import HomeMismatch
 from homeguard.model import Command, Confirmation, Effect, Json
-from homeguard.stores.sqlite.columns import Cell, json_text, json_value, micros, micros_or_none, moment, moment_or_none
+from homeguard.stores.json_text import json_text, json_value
+from homeguard.stores.sqlite.columns import Cell, micros, micros_or_none, moment, moment_or_none
 from homeguard.stores.sqlite.database import Database
 from homeguard.stores.sqlite.journal import INSERT_COMMAND, command_row
 

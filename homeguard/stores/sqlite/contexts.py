@@ -9,7 +9,7 @@ from homeguard.clock import Clock
 from homeguard.errors import PayloadTooLarge
 from homeguard.model import Json
 from homeguard.ports.contexts import CONTEXT_BYTES, CONTEXT_LIVES
-from homeguard.stores.sqlite.columns import json_text, json_value
+from homeguard.stores.json_text import json_text, json_value
 
 _KEPT: Final = 1_000
 

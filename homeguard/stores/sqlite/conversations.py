@@ -7,7 +7,8 @@ import apsw
 
 from homeguard.errors import HomeMismatch
 from homeguard.model import Message, Thread
-from homeguard.stores.sqlite.columns import Cell, json_text, json_value, micros, moment
+from homeguard.stores.json_text import json_text, json_value
+from homeguard.stores.sqlite.columns import Cell, micros, moment
 from homeguard.stores.sqlite.database import Database
 from homeguard.titles import title_of
 

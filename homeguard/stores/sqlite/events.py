@@ -10,7 +10,8 @@ import apsw
 from homeguard.event_cursor import cursor_of, place_of
 from homeguard.model import Event, Metadata
 from homeguard.ports.events import Page
-from homeguard.stores.sqlite.columns import Cell, json_text, json_value, micros, moment
+from homeguard.stores.json_text import json_text, json_value
+from homeguard.stores.sqlite.columns import Cell, micros, moment
 from homeguard.stores.sqlite.database import Database
 
 _PUT: Final = (

@@ -7,7 +7,8 @@ from typing import Any, Final
 import apsw
 
 from homeguard.model import Command, Outcome
-from homeguard.stores.sqlite.columns import Cell, json_text, json_value, micros, micros_or_none, moment, moment_or_none
+from homeguard.stores.json_text import json_text, json_value
+from homeguard.stores.sqlite.columns import Cell, micros, micros_or_none, moment, moment_or_none
 from homeguard.stores.sqlite.database import Database
 
 _COLUMNS: Final = (

@@ -17,7 +17,8 @@ from typing import Final
 
 from homeguard.errors import PayloadTooLarge, StoreUnavailable
 from homeguard.ports.log import NewRecord, Record
-from homeguard.stores.sqlite.columns import json_text, json_value, moment
+from homeguard.stores.json_text import json_text, json_value
+from homeguard.stores.sqlite.columns import moment
 
 RECORD_LIMIT: Final = 8 * 1024 * 1024
 

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from homeguard.ports.users import AccessToken, Session
-from homeguard.stores.sqlite.columns import json_text, json_value, micros, micros_or_none, moment, moment_or_none
+from homeguard.stores.json_text import json_text, json_value
+from homeguard.stores.sqlite.columns import micros, micros_or_none, moment, moment_or_none
 from homeguard.stores.sqlite.database import Database
 
 _SESSION = "SELECT id, user_id, home_id, refresh_hash, created_at, expires_at, revoked_at FROM sessions "

@@ -13,7 +13,7 @@ from homeguard.stores.guarded.automations import GuardedAutomations
 from homeguard.stores.guarded.copies import LocalCopy
 from homeguard.stores.guarded.devices import GuardedDevices
 from homeguard.stores.guarded.followed import Followed
-from homeguard.stores.guarded.replicas import EVERY_S, AutomationsReplica, DevicesReplica, UsersReplica, replicate
+from homeguard.stores.guarded.replicas import EVERY_S, UsersReplica, automations_replica, devices_replica, replicate
 from homeguard.stores.guarded.users import GuardedUsers
 
 
@@ -45,8 +45,8 @@ class Guards:
     def replicas(self, rig):
         return [
             UsersReplica(rig.engine, self.copies[0]),
-            DevicesReplica(rig.engine, self.copies[1], rig.local.users.homes),
-            AutomationsReplica(rig.engine, self.copies[2], rig.local.users.homes),
+            devices_replica(rig.engine, self.copies[1], rig.local.users.homes),
+            automations_replica(rig.engine, self.copies[2], rig.local.users.homes),
         ]
 
 
@@ -276,7 +276,7 @@ async def test_what_went_between_two_runs_goes_here_only_if_the_folder_followed_
     def replicas(followed: Followed):
         copy = LocalCopy("devices", rig.local.devices, followed)
         users = UsersReplica(rig.engine, LocalCopy("users", rig.local.users))
-        return [users, DevicesReplica(rig.engine, copy, rig.local.users.homes)]
+        return [users, devices_replica(rig.engine, copy, rig.local.users.homes)]
 
     async with replicate(replicas(Followed(path, {"devices": "a:1/x"})), rig.clock):
         assert len(await rig.local.devices.of_home("h1")) == 2

@@ -9,7 +9,7 @@ from homeguard.ports.live_state import StateChange
 from homeguard.stores.guarded.copies import LocalCopy
 from homeguard.stores.guarded.live_state import GuardedLive, mirror
 from homeguard.stores.guarded.near import MergedLive
-from homeguard.stores.guarded.replicas import GONE_ROUNDS, DevicesReplica
+from homeguard.stores.guarded.replicas import GONE_ROUNDS, devices_replica
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -120,7 +120,7 @@ async def test_that_a_device_went_is_told_until_its_last_words_are_over(rig):
     await rig.remote.users.put_home(Home(id="h1", name="Home"))
     lamps = [Device(home_id="h1", id=i, name=i, type="light", capabilities=("on_off",)) for i in ("a", "b")]
     await rig.remote.devices.put(lamps)
-    replica = DevicesReplica(rig.engine, LocalCopy("devices", rig.local.devices), rig.remote.users.homes, gone)
+    replica = devices_replica(rig.engine, LocalCopy("devices", rig.local.devices), rig.remote.users.homes, gone)
     await rig.finish(replica.catch_up(AT))
     assert told == []
     await rig.remote.devices.delete("h1", "a")
