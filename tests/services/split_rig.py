@@ -1,4 +1,4 @@
-"""An installation in parts, as docs/operations.md tells it: a process a role, each with a folder and a port of its own."""
+"""An installation in parts, as docs/operations.md tells it: a process a role, each with its own folder and port."""
 
 import json
 import secrets
