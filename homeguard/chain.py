@@ -1,6 +1,11 @@
-"""The chain of an audit: every row's hash holds the hash of the row before it, so that a changed row shows. Pure."""
+"""The chain of an audit: every row's hash holds the hash of the row before it, so that a changed row shows. Pure.
+
+Rows leave it for their age from its beginning only; what is left begins at an anchor, which is sealed with a key that
+the rows' store does not have.
+"""
 
 import hashlib
+import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -12,6 +17,9 @@ from homeguard.errors import Conflict, InvalidInput
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+
+#: How long a row is kept at least; it leaves with its month.
+KEPT: Final = timedelta(days=365)
 
 #: Where a home's chain ends: number and hash of its last row.
 Head = tuple[int, str]
@@ -33,14 +41,54 @@ class Row(NamedTuple):
     hash: str = ""
 
 
+class Anchor(NamedTuple):
+    """Where what is left of a home's chain begins: number and hash of the last row that left it, and when it did
+    (microseconds since 1970). Rows are numbered from 1, so `seq` is also how many left."""
+
+    home_id: str
+    seq: int
+    hash: str
+    left_us: int
+    seal: str = ""
+
+
+def sealed(key: bytes, anchor: Anchor) -> Anchor:
+    """The anchor with the seal of who has that key."""
+    return anchor._replace(seal=_seal(key, anchor))
+
+
+def leaves_before(now: datetime) -> datetime:
+    """Rows before this leave: the beginning of the month that was current a year ago (UTC)."""
+    return (now.astimezone(UTC) - KEPT).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def leaving(key: bytes, anchor: Anchor | None, rows: Sequence[Row], before_us: int, now_us: int) -> Anchor | None:
+    """The anchor behind those of `rows`, the first of a chain that begins at `anchor`, that were written before then;
+    None when none was.
+
+    Raises:
+        Conflict: one of them was changed, or one is missing: none may leave.
+    """
+    walk = Walk(key)
+    walk.begin(() if anchor is None else (anchor,))
+    last: Row | None = None
+    for row in rows:
+        if row.at_us >= before_us:
+            break
+        walk.step(row)
+        last = row
+    return None if last is None else sealed(key, Anchor(last.home_id, last.seq, last.hash, now_us))
+
+
 def linked(head: Head, row: Row) -> Row:
     """The row as the next one behind `head`: numbered and hashed."""
     row = row._replace(seq=head[0] + 1)
     return row._replace(hash=_link(head[1], row))
 
 
-def taken_over(head: Head, here: Mapping[int, str], rows: Sequence[Row]) -> list[Row]:
-    """Those of another store's rows that go on behind `head`; `here` has this chain's own hashes by number.
+def taken_over(head: Head, here: Mapping[int, str], rows: Sequence[Row], *, left: int = 0) -> list[Row]:
+    """Those of another store's rows that go on behind `head`; `here` has this chain's own hashes by number, but for the
+    first `left`, which left it.
 
     Raises:
         Conflict: one is not the row that is here under its number, or does not follow the one before it.
@@ -48,6 +96,8 @@ def taken_over(head: Head, here: Mapping[int, str], rows: Sequence[Row]) -> list
     hashes = dict(here)
     new = []
     for row in rows:
+        if row.seq <= left:
+            continue
         if row.seq <= head[0]:
             if hashes.get(row.seq) != row.hash:
                 raise Conflict(f"row {row.seq} of the audit of home {row.home_id} is another one here", seq=row.seq)
@@ -63,9 +113,22 @@ def taken_over(head: Head, here: Mapping[int, str], rows: Sequence[Row]) -> list
 class Walk:
     """Checks the rows of all homes, each home's in order, and at the end that none is missing there."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: bytes = b"") -> None:
+        """`key` is what anchors are sealed with."""
+        self._key = key
         self._heads: dict[str, Head] = {}
         self._checked = 0
+
+    def begin(self, anchors: Iterable[Anchor]) -> None:
+        """Before the first row. Raises Conflict: an anchor was not sealed with this installation's key."""
+        for anchor in anchors:
+            if not hmac.compare_digest(anchor.seal, _seal(self._key, anchor)):
+                raise Conflict(
+                    f"the audit of home {anchor.home_id} begins behind row {anchor.seq}, and it was not this "
+                    "installation that let the rows before it go",
+                    home_id=anchor.home_id, seq=anchor.seq,
+                )  # fmt: skip
+            self._heads[anchor.home_id] = (anchor.seq, anchor.hash)
 
     def step(self, row: Row) -> None:
         """Raises Conflict when a row before this one is missing, or this one was changed."""
@@ -100,6 +163,23 @@ def as_told(row: Row) -> dict[str, Any]:
         "action": row.action, "decision": row.decision, "rule": row.rule, "detail": msgspec.json.decode(row.detail),
         "hash": row.hash,
     }  # fmt: skip
+
+
+def anchor_as_told(anchor: Anchor) -> dict[str, Any]:
+    """The anchor as `Audit.anchor` gives it."""
+    return {"seq": anchor.seq, "hash": anchor.hash, "left_us": anchor.left_us, "seal": anchor.seal}
+
+
+def as_anchor(home_id: str, told: Mapping[str, Any]) -> Anchor:
+    """What `anchor_as_told` gave, as an anchor again.
+
+    Raises:
+        InvalidInput: it is no such anchor.
+    """
+    try:
+        return Anchor(home_id, int(told["seq"]), str(told["hash"]), int(told["left_us"]), str(told["seal"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInput("this is not the anchor of an audit") from error
 
 
 def as_row(home_id: str, told: Mapping[str, Any]) -> Row:
@@ -140,6 +220,10 @@ def _plain(value: object) -> object:
 def _link(before: str, row: Row) -> str:
     """SHA-256 over the row before's hash and this row's fields, as a JSON array so that no two rows read the same."""
     return hashlib.sha256(canonical_json([before, *row[:-1]]).encode()).hexdigest()
+
+
+def _seal(key: bytes, anchor: Anchor) -> str:
+    return hmac.new(key, canonical_json(list(anchor[:-1])).encode(), hashlib.sha256).hexdigest()
 
 
 def _lacks(home_id: str, seq: int) -> Conflict:

@@ -3,7 +3,15 @@
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+import msgspec
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+#: A step back of the wall clock that is no more than this is an ordinary correction.
+CORRECTION: Final = timedelta(seconds=5)
 
 
 class Clock(Protocol):
@@ -27,6 +35,33 @@ class SystemClock:
 
     async def sleep(self, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
+
+
+class OnwardClock:
+    """Another clock, whose time never steps back here: what was over stays over (tokens, questions).
+
+    A correction of a few seconds is followed. After a greater step back time goes on from where it was, until the
+    other clock has caught up or the process ends.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._latest = clock.now()
+        self._at = clock.monotonic()
+
+    def now(self) -> datetime:
+        told, at = self._clock.now(), self._clock.monotonic()
+        expected = self._latest + timedelta(seconds=at - self._at)
+        if told < expected - CORRECTION:
+            return expected
+        self._latest, self._at = told, at
+        return told
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    async def sleep(self, delay_s: float) -> None:
+        await self._clock.sleep(delay_s)
 
 
 class HomeClocks:
@@ -68,8 +103,9 @@ async def pause(clock: Clock, delay_s: float, until: asyncio.Event | None = None
 
 def iso(at: datetime) -> str:
     """ISO 8601, UTC, milliseconds, `Z`: the only form that HomeGuard writes."""
-    in_utc = at if at.tzinfo is UTC else at.astimezone(UTC)
-    return in_utc.isoformat(timespec="milliseconds")[:-6] + "Z"
+    # A quarter of what `isoformat` costs, and every event asks for it. No fraction is written for a whole second.
+    text = _ENCODER.encode(at if at.tzinfo is UTC else at.astimezone(UTC)).decode()
+    return text[1:24] + "Z" if len(text) > 22 else text[1:20] + ".000Z"
 
 
 def parse_time(value: object) -> datetime:

@@ -111,6 +111,10 @@ def _home_level(effect: Effect, unit_system: UnitSystem) -> str:
             return f"Delete the automation '{_short(p.get('name') or p.get('id'))}'"
         case "delete_device":
             return f"Remove the device {effect.device_name or _short(p.get('id'))}"
+        case "create_permission":
+            return f"From now on: {str(p.get('says') or p.get('name') or '')[:400]}"
+        case "revoke_permission":
+            return f"Take back the permission '{_short(p.get('name') or p.get('id'))}'"
         case kind:
             return kind.replace("_", " ").capitalize()
 

@@ -61,6 +61,14 @@ _SEVERITY: Final[Mapping[AlarmKind, Severity]] = {
     "glass_break": "critical", "smoke": "critical", "heat": "critical", "co": "critical", "gas": "critical",
     "water_leak": "high", "tamper": "high", "door_open": "high", "window_open": "high", "motion": "high",
 }  # fmt: skip
+#: The kind of alert that a strange number is.
+READING: Final = "reading_anomaly"
+#: Kind of an alert -> what its title begins with; a colon and a device's name follow.
+ALERT_TITLES: Final[Mapping[str, str]] = {
+    "glass_break": "Glass break", "smoke": "Smoke", "heat": "Dangerous heat", "co": "Carbon monoxide",
+    "gas": "Gas", "water_leak": "Water leak", "tamper": "Tampering", "door_open": "Door opened",
+    "window_open": "Window opened", "motion": "Motion", READING: "Unusual reading",
+}  # fmt: skip
 SEVERITIES: Final[tuple[Severity, ...]] = ("low", "medium", "high", "critical")
 
 

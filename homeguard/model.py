@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+import msgspec
+
 Scalar: TypeAlias = str | int | float | bool | None
 Json: TypeAlias = "Scalar | Sequence[Json] | Mapping[str, Json]"
 #: What an attribute of a device can hold.
@@ -62,11 +64,15 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """The sentence that an agent is working on: `words` are the person's own, of this turn only."""
+    """The sentence that an agent is working on: `words` are the person's own, of this turn only.
+
+    `tainted`: text of third parties has entered the turn since, so its model may be saying what they want.
+    """
 
     id: str
     thread_id: str
     words: str
+    tainted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +146,7 @@ class Metadata:
     is_simulated: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something happened, true at `at` by the device's clock. `event_id` is unique in its home.
 
     `payload` is kept as it was sent. `late` is derived: see `pipeline.envelope`.
@@ -154,7 +159,7 @@ class Event:
     received_at: datetime
     device_id: str = ""
     user_id: str = ""
-    payload: Mapping[str, Json] = field(default_factory=dict)
+    payload: Mapping[str, Json] = msgspec.field(default_factory=dict)
     metadata: Metadata = Metadata()
     source: str = "core"
     trust: Trust = "device"
@@ -163,8 +168,7 @@ class Event:
     traceparent: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One measured number: `value` in `unit`, true at `at` (UTC, by the device's clock)."""
 
     home_id: str
@@ -177,8 +181,7 @@ class Reading:
     is_simulated: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class Window(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Readings of one metric over `[start, start + every)`."""
 
     start: datetime
@@ -309,6 +312,10 @@ class Confirmation:
     decided_by: str = ""
     decided_at: datetime | None = None
     outcome: tuple[Mapping[str, Json], ...] = ()
+    #: A secret that finds the question on a page of ours and allows nothing; kept, never listed.
+    link: str = ""
+    #: Said anew each time it is read: the press needs the home's PIN now.
+    pin_required: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

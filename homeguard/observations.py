@@ -2,13 +2,21 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from homeguard.commands import checked
 from homeguard.errors import InvalidInput
 from homeguard.model import Attributes, Value
 from homeguard.units import fahrenheit_to_celsius
-from homeguard.vocabulary import EVENT_TYPES, MEASUREMENTS, attribute_slot
+from homeguard.vocabulary import EVENT_TYPES, MEASUREMENTS, REPORTS, attribute_slot
+
+#: Payload keys of any event that are attributes of its device.
+_ALWAYS: Final = ("battery", "battery_pct", "signal", "signal_dbm", "temperature_c")
+_CARRIED: Final[Mapping[str, tuple[str, ...]]] = {
+    name: (*spec.carries, *_ALWAYS) for name, spec in EVENT_TYPES.items() if name not in REPORTS
+}
+_FAHRENHEIT: Final = frozenset(("temperature_f", "target_f"))
+_NO_SERIES: Final = frozenset(("intensity", "confidence"))
 
 
 def attributes_from(event_type: str, payload: Mapping[str, Any]) -> dict[str, Value]:
@@ -21,19 +29,19 @@ def attributes_from(event_type: str, payload: Mapping[str, Any]) -> dict[str, Va
     if spec is None:
         return {}
     found: dict[str, Value] = dict(spec.sets)
-    if event_type in ("telemetry", "state_changed", "heartbeat", "device_online"):
+    if event_type in REPORTS:
         source = payload.get("metrics", payload.get("measurements", payload.get("attributes", payload)))
         for name, value in source.items() if isinstance(source, Mapping) else ():
             _take(found, name, value)
     else:
-        for name in (*spec.carries, "battery", "battery_pct", "signal", "signal_dbm", "temperature_c"):
+        for name in _CARRIED[event_type]:
             if name in payload:
                 _take(found, name, payload[name])
     return found
 
 
 def _take(found: dict[str, Value], name: str, value: object) -> None:
-    if name in ("temperature_f", "target_f") and isinstance(value, int | float) and not isinstance(value, bool):
+    if name in _FAHRENHEIT and isinstance(value, int | float) and not isinstance(value, bool):
         name, value = name[:-1] + "c", round(fahrenheit_to_celsius(value), 2)
     name = MEASUREMENTS.get(name, name)
     slot = attribute_slot(name)
@@ -44,6 +52,11 @@ def _take(found: dict[str, Value], name: str, value: object) -> None:
         if finite or (isinstance(value, str) and len(value) <= 200):
             found[name] = value  # type: ignore[assignment]
         return
+    if slot.kind == "number" and (type(value) is int or (type(value) is float and math.isfinite(value))):
+        # what most devices say, judged here without a call for each
+        if (slot.low is None or value >= slot.low) and (slot.high is None or value <= slot.high):
+            found[name] = value
+        return
     try:
         found[name] = checked(name, value, slot, name)
     except InvalidInput:
@@ -52,8 +65,8 @@ def _take(found: dict[str, Value], name: str, value: object) -> None:
 
 def readings_from(attributes: Attributes) -> dict[str, float]:
     """The numbers among the attributes that are worth a time series: measured ones, not switches."""
-    return {
-        name: float(value)
-        for name, value in attributes.items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and name not in ("intensity", "confidence")
-    }
+    found = {}
+    for name, value in attributes.items():
+        if (type(value) is float or type(value) is int) and name not in _NO_SERIES:
+            found[name] = float(value)
+    return found

@@ -4,23 +4,28 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from homeguard.clock import Clock
 from homeguard.errors import StartRefused
+from homeguard.identity.keys import derive, local_key
 from homeguard.ids import new_id
 from homeguard.ports.log import Log
 from homeguard.ports.stores import Stores
 from homeguard.settings import Settings
 from homeguard.stores.guarded.followed import Followed
 from homeguard.stores.sqlite.lock import Held, Holder, hold, holder
-from homeguard.stores.sqlite.open import open_embedded
+from homeguard.stores.sqlite.open import open_embedded, schemas
+from homeguard.stores.sqlite.recovery import Folder
+from homeguard.stores.sqlite.retention import SHORTEST, Keep
 from homeguard.stores.sqlite.spool import open_spool
 
-__all__ = ["TECHNOLOGIES", "Held", "Holder", "Opened", "Stores", "Technology", "hold", "holder", "open_stores"]
+__all__ = [
+    "TECHNOLOGIES", "Folder", "Held", "Holder", "Opened", "Stores", "Technology", "hold", "holder", "open_stores",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +47,7 @@ class Technology:
 def _postgres(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[Any]:
     from homeguard.stores.postgres.open import open_postgres
 
-    return open_postgres(settings.postgres_url, clock)
+    return open_postgres(settings.postgres_url, clock, audit_key=audit_key(settings))
 
 
 def _timescale(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[Any]:
@@ -80,12 +85,12 @@ def _kafka(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[Any]
 TECHNOLOGIES: Final = (
     Technology(
         name="PostgreSQL", setting="postgres_url", open=_postgres,
-        ports=("users", "sessions", "journal", "confirmations", "audit", "outbox"),
+        ports=("users", "sessions", "journal", "confirmations", "audit", "pins", "permissions", "outbox"),
     ),
     Technology(name="TimescaleDB", setting="timescale_url", open=_timescale, ports=("readings",)),
     Technology(name="Scylla", setting="scylla_hosts", open=_scylla, ports=("events", "anomalies", "alerts")),
     Technology(
-        name="MongoDB", setting="mongo_url", open=_mongo, ports=("devices", "automations", "conversations")
+        name="MongoDB", setting="mongo_url", open=_mongo, ports=("devices", "automations", "conversations", "memory")
     ),
     Technology(name="Redis", setting="redis_url", open=_redis, ports=("live", "feed", "limits", "contexts")),
     Technology(name="Kafka", setting="kafka_brokers", open=_kafka, ports=("log",)),
@@ -109,6 +114,8 @@ class Opened:
     near: Stores
     stream: Log | None
     health: Callable[[], Mapping[str, Mapping[str, Any]]]
+    #: This process's data folder: what was mended in it, and what is to be told of it.
+    folder: Folder
     #: When this folder's copy of a concern was last in step with its engine; None: not since the start.
     in_step_at: Callable[[str], datetime | None]
 
@@ -127,13 +134,24 @@ async def open_stores(
             engine refuses us (password, database, a newer schema). One that is only away comes later.
     """
     async with AsyncExitStack() as stack:
-        local = await stack.enter_async_context(open_embedded(settings.data_dir, clock, held=held))
+        folder = Folder(settings.data_dir, clock, schemas())
+        local = await stack.enter_async_context(
+            open_embedded(
+                settings.data_dir,
+                clock,
+                held=held,
+                folder=folder,
+                keep=_keep(settings),
+                audit_key=partial(audit_key, settings),
+            )
+        )
         followed = Followed(settings.data_dir / "followed.json", _places(settings))
         engines = await _guards(settings, clock, stack)
         if not engines:
             yield Opened(
-                stores=local, near=local, stream=None, health=lambda: _health({}, {}), in_step_at=lambda _: clock.now()
-            )
+                stores=local, near=local, stream=None, folder=folder,
+                health=lambda: {**_health({}, {}), "storage": folder.health()}, in_step_at=lambda _: clock.now(),
+            )  # fmt: skip
             return
         from homeguard.stores.guarded.assembly import assemble
 
@@ -145,7 +163,8 @@ async def open_stores(
             stores=assembled.stores,
             near=assembled.near,
             stream=assembled.stream,
-            health=lambda: _health(engines, assembled.waiting()),
+            folder=folder,
+            health=lambda: {**_health(engines, assembled.waiting()), "storage": folder.health()},
             in_step_at=assembled.in_step_at,
         )
 
@@ -171,6 +190,25 @@ async def _guards(settings: Settings, clock: Clock, stack: AsyncExitStack) -> di
         if isinstance(answer, BaseException):
             raise answer
     return {t.name: engine for t, engine in zip(wanted, found, strict=True)}
+
+
+def audit_key(settings: Settings) -> bytes:
+    """What seals the beginning of an audit whose first rows left. Raises StartRefused: `local.key` is not as it was."""
+    return derive(local_key(settings.data_dir, settings.jwt_secret), "audit")
+
+
+def _keep(settings: Settings) -> Keep:
+    """How long events and readings stay in this folder's files."""
+    kept: dict[str, timedelta | None] = {}
+    for name in ("events", "readings"):
+        days: int = getattr(settings, f"keep_{name}_days")
+        if days and timedelta(days=days) < SHORTEST:
+            raise StartRefused(
+                f"HOMEGUARD_KEEP_{name.upper()}_DAYS={days}: 0 keeps {name} without end, "
+                f"{SHORTEST.days} days are the least, as the log may be read again"
+            )
+        kept[name] = timedelta(days=days) if days else None
+    return Keep(**kept)
 
 
 def _places(settings: Settings) -> Mapping[str, str]:

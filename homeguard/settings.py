@@ -46,6 +46,9 @@ class Settings:
     simulator_rate: float = 10.0
     mqtt_url: str = ""
     mqtt_home: str = ""
+    #: Days after they were received that events and readings stay in the embedded stores; 0: without end.
+    keep_events_days: int = 90
+    keep_readings_days: int = 90
     #: Where each concern is kept; "" is the embedded default in `data_dir`. Each can be set without the others.
     postgres_url: str = ""
     timescale_url: str = ""
@@ -71,8 +74,18 @@ class Settings:
     gemini_api_key: str = ""
     gemini_model: str = "gemini-3.8-flash"
     enable_ai_agent: bool = True
+    #: How long a model has for its first word, a turn for everything (without waiting for a person), a tool for a call.
+    agent_first_token_s: float = 8.0
+    agent_turn_s: float = 30.0
+    agent_tool_s: float = 10.0
+    #: What one turn may use: how often a model is asked, how many calls, what the models read and write in all.
+    agent_steps: int = 8
+    agent_calls: int = 20
+    agent_tokens: int = 200_000
     enable_anomaly_detection: bool = True
     rate_limits: bool = True
+    #: How often an event of our own goes through the whole chain, so that one that stands still is noticed; 0: never.
+    canary_s: float = 30.0
     #: How long a driver's device has to report what it was told, before the outcome stays `sent`.
     confirm_timeout_s: float = 3.0
     log_level: str = "info"

@@ -43,6 +43,36 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.agent_conversations: Final = Counter(
+            "agent_conversations_total",
+            "Turns with people, by what they were about",
+            ("intent",),
+            registry=self.registry,
+        )
+        self.events_shed: Final = Counter(
+            "events_shed_total",
+            "Events that were refused because more came than can be done, by how urgent they are",
+            ("lane",),
+            registry=self.registry,
+        )
+        #: The labelled figures, looked up once: there are as many as routes and the statuses that they answer.
+        self._answered: Final[dict[tuple[str, str, str, int], tuple[Counter, Histogram]]] = {}
+
+    def answered(self, service: str, method: str, endpoint: str, status: int, seconds: float) -> None:
+        """An HTTP request was answered, so many seconds after its head came; `endpoint` is the route's template."""
+        figures = self._answered.get((service, method, endpoint, status))
+        if figures is None:
+            figures = self._answered[service, method, endpoint, status] = (
+                self.http_requests.labels(service, method, endpoint, str(status)),
+                self.http_seconds.labels(service, method, endpoint),
+            )
+        figures[0].inc()
+        figures[1].observe(seconds)
+
+    def shed(self, lane: str, count: int) -> None:
+        """So many events of this lane were refused for now."""
+        self.events_shed.labels(lane).inc(count)
+
     def exposition(self) -> bytes:
         """Everything, in Prometheus' text format."""
         return generate_latest(self.registry)

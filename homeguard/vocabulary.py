@@ -384,6 +384,14 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = {
     "canary": _says("bulk"),
 }
 
+#: Events whose payload is a whole state of their device, and what an attribute that became true in one is as an event.
+REPORTS: Final = frozenset(("state_changed", "telemetry", "heartbeat", "device_online"))
+EVENT_OF_TRUE: Final[Mapping[str, str]] = {
+    "smoke": "smoke_detected", "heat": "heat_anomaly", "co": "co_detected", "gas": "gas_detected",
+    "water_leak": "water_leak_detected", "tamper": "tamper_detected", "glass_break": "glass_break",
+    "motion": "motion_detected", "open": "door_open",
+}  # fmt: skip
+
 #: Events that only HomeGuard itself writes: refused from a device or a person.
 CORE_EVENTS: Final = frozenset(
     ("command_requested", "command_result", "mode_changed", "arm_state_changed", "alert_raised", "incident_opened",

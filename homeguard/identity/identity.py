@@ -54,22 +54,29 @@ class Identity:
         clock: Clock,
         key: bytes,
         passwords: Passwords | None = None,
+        wall: Clock | None = None,
     ) -> None:
+        """`wall` is the machine's clock, where `clock` is another one."""
         self._users = users
         self._sessions = sessions
         self._clock = clock
-        self._tokens = Tokens(key, clock)
+        self._tokens = Tokens(key, clock, wall)
         self._passwords = passwords or Passwords()
         self._tickets = Tickets(clock)
         self._by_person = TokenBuckets(clock, per_minute=_FAILURES_PER_MINUTE, burst=_FAILURES_PER_MINUTE)
         self._by_place = TokenBuckets(clock, per_minute=_FAILURES_PER_PLACE, burst=_FAILURES_PER_PLACE)
         self._listeners: list[Revoked] = []
+        self._on_change: list[Callable[[], None]] = []
         #: The secret that the chat checks its cookie with.
         self.chat_secret = chat_secret(key)
 
     def close(self) -> None:
         """Let go of the password threads."""
         self._passwords.close()
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Have `listener()` called after this process ended a session or a token: what is known of any may be wrong."""
+        self._on_change.append(listener)
 
     def on_revoked(self, listener: Revoked) -> None:
         """Have `listener(user_id, session_id)` awaited after each revocation in this process."""
@@ -254,11 +261,34 @@ class Identity:
 
     async def revoke_token(self, token_id: str) -> bool:
         """False when there is none of that id."""
-        return await self._sessions.revoke_token(token_id, self._clock.now())
+        try:
+            return await self._sessions.revoke_token(token_id, self._clock.now())
+        finally:
+            self._changed()
 
     async def set_password(self, user: User, password: str) -> None:
         """Store the person with a fresh hash of that password (also a new person)."""
         await self._users.put_user(user, await self._passwords.hash(password))
+
+    async def check_password(self, who: Principal, password: str, *, remote: str = "") -> None:
+        """Is it that person's password? For what a signed-in person must show it once more; wrong ones count as failed
+        sign-ins.
+
+        Raises:
+            NotAllowed: it is not (`PASSWORD_WRONG`), or this is no person.
+            RateLimited, Overloaded: as `login`.
+        """
+        user = await self._users.user(who.user_id) if who.caller == "person" else None
+        if user is None:
+            raise NotAllowed("only a signed-in person can do this")
+        person = digest(f"{user.email.strip().lower()}\n{remote}")
+        self._count(person, remote)
+        found = await self._users.user_by_email(user.email)
+        verdict = await self._passwords.verify(password, found[1] if found else None)
+        if not verdict.good or found is None:
+            raise NotAllowed("the password is not right", code="PASSWORD_WRONG")
+        self._by_person.give_back(person)
+        self._by_place.give_back(remote)
 
     # Inside
 
@@ -281,15 +311,25 @@ class Identity:
         )
 
     async def _live_session(self, session_id: str) -> Session:
-        session = await self._sessions.session(session_id)
-        if session is None or session.revoked_at is not None or session.expires_at <= self._clock.now():
+        session, now = await self._sessions.session(session_id), self._clock.now()
+        if session is None or session.revoked_at is not None or session.expires_at <= now:
+            raise NotSignedIn("the session is over: sign in again")
+        # opened or renewed while the clock was far ahead
+        if session.expires_at > now + kinds.REFRESH_TTL + kinds.SKEW:
             raise NotSignedIn("the session is over: sign in again")
         return session
 
     async def _revoke(self, session: Session) -> None:
-        await self._sessions.revoke_session(session.id, self._clock.now())
+        try:
+            await self._sessions.revoke_session(session.id, self._clock.now())
+        finally:
+            self._changed()
         for listener in self._listeners:
             await listener(session.user_id, session.id)
+
+    def _changed(self) -> None:
+        for listener in self._on_change:
+            listener()
 
     async def _member(self, user_id: str, home_id: str = "") -> Member | None:
         """The place in that home, else in the person's first."""

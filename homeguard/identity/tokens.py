@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +28,9 @@ Kind = Literal["access", "chat", "operator"]
 _AUDIENCES: Final[Mapping[Audience, str]] = {"api": "homeguard-api", "mcp": "homeguard-mcp"}
 _MAX_LENGTH: Final = 4096
 #: How far ahead of our clock a token's times may lie.
-_SKEW_S: Final = 60
+SKEW: Final = timedelta(seconds=60)
+#: 256 bits in base64 as we write them: a reader would also take other last letters, and padding.
+_SIGNATURE: Final = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 _REFRESH: Final = "hgr_"
 _CLIENT: Final = "hg_"
 _DEVICE: Final = "hgd_"
@@ -69,8 +72,10 @@ def is_device_token(token: str) -> bool:
 class Tokens:
     """Makes and reads the tokens of one installation. Each kind has its own key, so none passes for another."""
 
-    def __init__(self, key: bytes, clock: Clock) -> None:
+    def __init__(self, key: bytes, clock: Clock, wall: Clock | None = None) -> None:
+        """`wall` is for operators' tokens, which another process makes by the machine's clock."""
         self._clock = clock
+        self._wall = wall or clock
         self._keys: Mapping[Kind, str | bytes] = {
             "access": derive(key, "access"),
             "chat": chat_secret(key),
@@ -122,7 +127,8 @@ class Tokens:
         Raises:
             NotSignedIn: not ours, not for this audience, or its time is over. The message says no more than that.
         """
-        if not 0 < len(token) <= _MAX_LENGTH or not token.isascii():
+        is_ours = 0 < len(token) <= _MAX_LENGTH and token.isascii()
+        if not is_ours or _SIGNATURE.fullmatch(token.rpartition(".")[2]) is None:
             raise _refused()
         for kind in ("access", "chat", "operator"):
             claims = self._verify(token, kind, audience)
@@ -131,7 +137,7 @@ class Tokens:
         raise _refused()
 
     def _sign(self, kind: Kind, ttl: timedelta, claims: Mapping[str, Any]) -> str:
-        now = int(self._clock.now().timestamp())
+        now = int(self._clock_of(kind).now().timestamp())
         payload = {"iss": ISSUER, "typ": kind, "jti": new_id(), "iat": now, "exp": now + int(ttl.total_seconds())}
         return jwt.encode({**payload, **claims}, self._keys[kind], algorithm="HS256")
 
@@ -152,7 +158,7 @@ class Tokens:
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             return None
         claims = decoded["payload"]
-        if not set(decoded["header"]) <= {"alg", "typ"} or claims["typ"] != kind or not self._in_time(claims):
+        if not set(decoded["header"]) <= {"alg", "typ"} or claims["typ"] != kind or not self._in_time(kind, claims):
             return None
         if kind == "operator":
             return Claims(kind=kind, email=claims["sub"])
@@ -160,13 +166,17 @@ class Tokens:
             return None
         return Claims(kind=kind, user_id=claims["sub"], session_id=claims["sid"])
 
-    def _in_time(self, claims: Mapping[str, Any]) -> bool:
-        now = self._clock.now().timestamp()
+    def _clock_of(self, kind: Kind) -> Clock:
+        return self._wall if kind == "operator" else self._clock
+
+    def _in_time(self, kind: Kind, claims: Mapping[str, Any]) -> bool:
+        now = self._clock_of(kind).now().timestamp()
         times = [claims["iat"], claims["exp"], claims.get("nbf", claims["iat"])]
         if any(not isinstance(t, int) or isinstance(t, bool) for t in times):
             return False
         issued, expires, not_before = times
-        return bool(issued <= now + _SKEW_S and not_before <= now + _SKEW_S and now < expires)
+        latest = now + SKEW.total_seconds()
+        return bool(issued <= latest and not_before <= latest and now < expires)
 
     def _mac(self, body: str) -> str:
         raw = hmac.new(self._refresh_key, body.encode("utf-8", errors="surrogatepass"), hashlib.sha256).digest()

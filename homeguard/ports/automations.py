@@ -1,8 +1,11 @@
 """The rules of a home."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from homeguard.model import Automation
+
+#: How many earlier versions of a rule are kept.
+VERSIONS_KEPT: Final = 10
 
 
 class AutomationStore(Protocol):
@@ -21,3 +24,8 @@ class AutomationStore(Protocol):
         ...
 
     async def delete(self, home_id: str, automation_id: str) -> bool: ...
+
+    async def versions(self, home_id: str, automation_id: str) -> list[Automation]:
+        """What it was before, newest first, at most `VERSIONS_KEPT`: a `put` that changes it (beside its times) keeps
+        what was there, and so does `delete`."""
+        ...

@@ -1,9 +1,9 @@
 """What was said, by thread."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from homeguard.model import Message, Thread
+from homeguard.model import Json, Message, Thread
 
 
 class ConversationStore(Protocol):
@@ -29,6 +29,15 @@ class ConversationStore(Protocol):
 
     async def messages(self, home_id: str, user_id: str, thread_id: str, *, limit: int = 200) -> list[Message]:
         """The last `limit` (below 1: none), oldest first; empty when the thread is not this person's."""
+        ...
+
+    async def context(self, home_id: str, user_id: str, thread_id: str) -> Mapping[str, Json]:
+        """What holds for this person's thread (`vacation_mode`, `return_date`, its `summary`); `{}` where nothing does,
+        or the thread is not this person's."""
+        ...
+
+    async def set_context(self, home_id: str, user_id: str, thread_id: str, context: Mapping[str, Json]) -> bool:
+        """Replace it; it goes with its thread. False, and nothing is kept, when this person has no such thread."""
         ...
 
     async def clear(self, home_id: str, user_id: str, thread_id: str = "") -> int:

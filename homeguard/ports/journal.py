@@ -97,9 +97,12 @@ class Audit(Protocol):
         `at` to the microsecond, counted from 1970. `before`: only those with a smaller `seq`."""
         ...
 
-    async def adopt(self, home_id: str, rows: Sequence[Mapping[str, Json]]) -> int:
+    async def adopt(
+        self, home_id: str, rows: Sequence[Mapping[str, Json]], *, anchor: Mapping[str, Json] | None = None
+    ) -> int:
         """Take over rows of another store's chain as `rows` gives them, oldest first, hash and all; rows that are here
-        are passed over. Returns how many were new.
+        are passed over. `anchor`: where that chain begins, as `anchor` gives it; a chain that is empty here begins
+        there, too. Returns how many were new.
 
         Raises:
             Conflict: they do not go on where the chain of this home ends; nothing was taken.
@@ -107,6 +110,20 @@ class Audit(Protocol):
         """
         ...
 
+    async def trim(self, before: datetime, *, at: datetime) -> int:
+        """Let go of the first rows of each home's chain as far as they were written before that; what is left begins at
+        an anchor with the hash of the last of them. `at` is now. Returns how many went.
+
+        Raises:
+            Conflict: one of them was changed or is missing; of that home nothing went.
+        """
+        ...
+
+    async def anchor(self, home_id: str) -> Mapping[str, Json] | None:
+        """Where the chain begins once rows have left it: `{"seq", "hash", "left_us", "seal"}`, else None."""
+        ...
+
     async def verify(self) -> int:
-        """Rows checked over all homes. Raises Conflict naming the first row that was changed, dropped or reordered."""
+        """Rows checked over all homes. Raises Conflict naming the first row that was changed, dropped or reordered, or
+        a beginning that this installation did not make."""
         ...

@@ -2,15 +2,15 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+
+import msgspec
 
 from homeguard.model import Attributes, LiveState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateChange:
+class StateChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one record says of a device. `sequence` (from 0, below 2^53) orders records of equal `at`; `available` None:
     nothing said."""
 
@@ -18,7 +18,7 @@ class StateChange:
     device_id: str
     at: datetime
     sequence: int
-    attributes: Attributes = field(default_factory=dict)
+    attributes: Attributes = msgspec.field(default_factory=dict)
     available: bool | None = None
 
 
@@ -27,7 +27,16 @@ class LiveStateStore(Protocol):
         """Merge, attribute by attribute, each only if newer by (at, sequence); returns the states that changed.
 
         Of two values of one moment and sequence the one whose JSON is greater, byte by byte, is kept.
-        Safe to repeat and to shuffle: the result is that of the records in order.
+        Safe to repeat and to shuffle: the result is that of the records in order. Everyone reads it from now on;
+        after a crash it is there only when `flush` came after it.
+        """
+        ...
+
+    async def flush(self) -> None:
+        """Returns when all that was applied before survives a crash. Many changes of one device are written once.
+
+        Raises:
+            StorageFull, StoreUnavailable: not all of it does yet; it is kept, and tried again by the next `flush`.
         """
         ...
 
@@ -51,8 +60,7 @@ class LiveStateStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Live:
+class Live(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One thing that just happened, for those who watch a home: `kind` is `device_event`, `alert`, `command`,
     `confirmation`, `agent_response`, `notice`, `mode` or `session`; `data` is the wire's own object (JSON)."""
 

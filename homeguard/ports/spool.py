@@ -1,6 +1,6 @@
 """What waits on this machine's disk for an engine that is away."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -72,6 +72,10 @@ class Spool(Protocol):
 
     async def aside(self, engine: str) -> list[Waiting]:
         """Those set aside, oldest first."""
+        ...
+
+    async def forget_aside(self, engine: str, texts: Collection[str], *, but: str = "") -> int:
+        """Delete those set aside in which one of these texts occurs, but of the concern `but`; returns how many."""
         ...
 
     def count(self, engine: str, concern: str = "") -> int:

@@ -11,7 +11,11 @@ from homeguard.ports.journal import Audit, Confirmations, Journal
 from homeguard.ports.limits import RateLimits
 from homeguard.ports.live_state import LiveFeed, LiveStateStore
 from homeguard.ports.log import Log
+from homeguard.ports.memory import MemoryStore
 from homeguard.ports.outbox import Outbox
+from homeguard.ports.permissions import Permissions
+from homeguard.ports.personal import Erasures, PersonalData
+from homeguard.ports.pins import Pins
 from homeguard.ports.readings import ReadingStore
 from homeguard.ports.users import SessionStore, UserStore
 
@@ -33,8 +37,13 @@ class Stores:
     journal: Journal
     confirmations: Confirmations
     audit: Audit
+    pins: Pins
+    permissions: Permissions
     automations: AutomationStore
     conversations: ConversationStore
+    memory: MemoryStore
+    personal: PersonalData
+    erasures: Erasures
     outbox: Outbox
     limits: RateLimits
     contexts: AgentContexts

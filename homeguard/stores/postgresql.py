@@ -164,6 +164,16 @@ class Pool:
         """How many rows the statement wrote."""
         return int((await self.execute(sql, *args)).rpartition(" ")[2])
 
+    async def unhurried(self, sql: str, *, deadline_s: float) -> None:
+        """A statement that takes its time and must not run inside a transaction."""
+        async with self._connection(deadline_s) as connection:
+            await connection.execute("SET statement_timeout = 0")
+            try:
+                await connection.execute(sql)
+            finally:
+                with suppress(*_FAILURES):
+                    await connection.execute("RESET statement_timeout")
+
     async def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """The statement for each of the rows: all or none."""
         async with self._connection(DEADLINE_S) as connection:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from homeguard.ports.live_state import Live
@@ -28,6 +28,16 @@ class Watcher:
             or self._user_id == item.user_id
             or (self.home_id == EVERY_HOME and not self._user_id)
         )  # fmt: skip
+
+    def offer(self, items: Sequence[Live]) -> None:
+        """`put` each that this subscriber may see."""
+        mine = [item for item in items if not item.user_id or self.sees(item)]
+        if mine and len(self._items) + len(mine) <= self._limit:
+            self._items.extend(mine)
+            self._arrived.set()
+            return
+        for item in mine:
+            self.put(item)
 
     def put(self, item: Live) -> None:
         if len(self._items) >= self._limit:

@@ -37,33 +37,38 @@ class Technology:
     lacks: frozenset[str] = frozenset()
 
 
-_MONGO = frozenset(("devices", "automations", "conversations"))
+_MONGO = frozenset(("devices", "automations", "conversations", "memory", "personal"))
 TECHNOLOGIES: Mapping[str, Technology] = {
     "embedded": Technology(
         ports=frozenset(
             ("log", "users", "sessions", "devices", "live", "feed", "events", "anomalies", "alerts", "readings",
-             "journal", "confirmations", "audit", "automations", "conversations", "outbox", "limits", "contexts")
+             "journal", "confirmations", "audit", "pins", "permissions", "automations", "conversations", "memory",
+             "outbox", "limits", "contexts", "personal")
         )
     ),
     "guarded": Technology(
         ports=frozenset(
             ("users", "sessions", "devices", "live", "feed", "events", "anomalies", "alerts", "readings", "journal",
-             "confirmations", "audit", "automations", "conversations", "outbox")
+             "confirmations", "audit", "pins", "permissions", "automations", "conversations", "memory", "outbox",
+             "personal")
         ),
         openers="opener_guarded.py",
     ),
     "postgres": Technology(
-        ports=frozenset(("users", "sessions", "journal", "confirmations", "audit", "outbox")),
+        ports=frozenset(
+            ("users", "sessions", "journal", "confirmations", "audit", "pins", "permissions", "outbox", "personal")
+        ),
         needs=("POSTGRES_URL",), openers="opener_postgres.py",
     ),
     "timescale-plain": Technology(
-        ports=frozenset(("readings",)), needs=("TIMESCALE_URL",), openers="opener_timescale.py"
+        ports=frozenset(("readings", "personal")), needs=("TIMESCALE_URL",), openers="opener_timescale.py"
     ),
     "timescale-extension": Technology(
-        ports=frozenset(("readings",)), needs=("TIMESCALE_EXTENSION_URL",), openers="opener_timescale.py"
+        ports=frozenset(("readings", "personal")), needs=("TIMESCALE_EXTENSION_URL",), openers="opener_timescale.py"
     ),
     "scylla": Technology(
-        ports=frozenset(("events", "anomalies", "alerts")), needs=("SCYLLA_HOSTS",), openers="opener_scylla.py"
+        ports=frozenset(("events", "anomalies", "alerts", "personal")), needs=("SCYLLA_HOSTS",),
+        openers="opener_scylla.py",
     ),
     "mongo-atomic": Technology(
         ports=_MONGO, needs=("MONGO_URL",), openers="opener_mongo.py", lacks=frozenset(("durable",))
@@ -72,7 +77,8 @@ TECHNOLOGIES: Mapping[str, Technology] = {
         ports=_MONGO, needs=("MONGO_DURABLE_URL",), openers="opener_mongo.py", lacks=frozenset(("atomic",))
     ),
     "redis": Technology(
-        ports=frozenset(("live", "feed", "limits", "contexts")), needs=("REDIS_URL",), openers="opener_redis.py"
+        ports=frozenset(("live", "feed", "limits", "contexts", "personal")), needs=("REDIS_URL",),
+        openers="opener_redis.py",
     ),
     "kafka": Technology(ports=frozenset(("log",)), needs=("KAFKA_BROKERS",), openers="opener_kafka.py"),
 }  # fmt: skip
@@ -150,6 +156,12 @@ def clock() -> SteppedClock:
 @pytest.fixture
 def technology(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture
+def ports(technology: str) -> frozenset[str]:
+    """What the technology keeps."""
+    return TECHNOLOGIES[technology].ports
 
 
 @pytest.fixture

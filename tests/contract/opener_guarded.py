@@ -24,7 +24,11 @@ from homeguard.stores.guarded.feed import bridge
 from homeguard.stores.guarded.forwarder import forward
 from homeguard.stores.guarded.journal import GuardedJournal
 from homeguard.stores.guarded.live_state import mirror
+from homeguard.stores.guarded.memory import GuardedMemory
 from homeguard.stores.guarded.outbox import ForwardedOutbox
+from homeguard.stores.guarded.permissions import GuardedPermissions
+from homeguard.stores.guarded.personal import GuardedPersonalData
+from homeguard.stores.guarded.pins import GuardedPins
 from homeguard.stores.guarded.readings import GuardedReadings
 from homeguard.stores.guarded.sessions import GuardedSessions
 from homeguard.stores.guarded.takers import TAKERS
@@ -83,22 +87,39 @@ async def fresh(
             spool = await stack.enter_async_context(open_spool(folder / "spool.db", system))
             engine = await stack.enter_async_context(guard("The engine", remote, system, deadline_s=30))
             forwarder = await stack.enter_async_context(forward(engine, spool, system, TAKERS))
+            copies = {
+                name: LocalCopy(name, getattr(local, name)) for name in ("users", "devices", "automations", "memory")
+            }
+            live = await stack.enter_async_context(mirror(local.live, engine, system, local.users.homes))
             yield replace(
                 local,
-                users=GuardedUsers(engine, LocalCopy("users", local.users)),
+                users=GuardedUsers(engine, copies["users"]),
                 sessions=GuardedSessions(engine, forwarder, system),
-                devices=GuardedDevices(engine, LocalCopy("devices", local.devices)),
-                automations=GuardedAutomations(engine, LocalCopy("automations", local.automations)),
+                devices=GuardedDevices(engine, copies["devices"]),
+                automations=GuardedAutomations(engine, copies["automations"]),
                 journal=GuardedJournal(engine, local.journal, forwarder),
                 confirmations=GuardedConfirmations(engine, local.journal, forwarder),
                 audit=GuardedAudit(engine, forwarder),
+                pins=GuardedPins(engine),
+                permissions=GuardedPermissions(engine, local.permissions),
                 outbox=ForwardedOutbox(local.outbox, engine, forwarder),
                 alerts=ForwardedAlerts(local.alerts, engine, forwarder),
                 conversations=GuardedConversations(engine, local.conversations, forwarder),
+                memory=GuardedMemory(engine, copies["memory"]),
                 events=GuardedEvents(engine, system),
                 anomalies=GuardedAnomalies(engine, system),
                 readings=GuardedReadings(engine, system),
-                live=await stack.enter_async_context(mirror(local.live, engine, system, local.users.homes)),
+                live=live,
+                personal=GuardedPersonalData(
+                    {"The engine": engine},
+                    {"The engine": forwarder},
+                    tuple(copies.values()),
+                    spool,
+                    system,
+                    local=local.personal,
+                    devices=local.devices,
+                    live=live,
+                ),
                 feed=await stack.enter_async_context(bridge(local.feed, engine, system)),
             )
 

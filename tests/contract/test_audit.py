@@ -5,7 +5,18 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from homeguard.chain import EMPTY, Row, as_told, canonical_json, linked, microseconds
+from homeguard.chain import (
+    EMPTY,
+    Anchor,
+    Row,
+    anchor_as_told,
+    as_told,
+    canonical_json,
+    leaves_before,
+    linked,
+    microseconds,
+    sealed,
+)
 from homeguard.errors import Conflict, InvalidInput
 
 PORTS = ("audit",)
@@ -184,3 +195,78 @@ async def test_a_home_may_be_read_and_taken_over_page_by_page(stores):
 
     assert pages[::-1] == given
     assert await stores.audit.adopt("h1", given) == 0
+
+
+MONTH = timedelta(days=30)
+
+
+async def grown(stores, home_id: str, months: int) -> list:
+    """A chain with three rows a month, oldest first."""
+    for number in range(3 * months):
+        await stores.audit.write(
+            home_id,
+            at=AT + number // 3 * MONTH,
+            actor="a",
+            action=f"act{number}",
+            decision="allow",
+            rule="r",
+            detail={},
+        )
+    return (await stores.audit.rows(home_id, limit=1_000))[::-1]
+
+
+def year_after(months: int) -> datetime:
+    return AT + months * MONTH + timedelta(days=365)
+
+
+async def test_rows_leave_with_their_month_after_a_year_and_the_chain_goes_on(opener):
+    async with opener() as stores:
+        chain = await grown(stores, "h1", 15)
+        await note(stores, "h2", 1)
+        now = year_after(2)
+        before = leaves_before(now)
+        assert before == datetime(2026, 4, 1, tzinfo=UTC)
+
+        assert await stores.audit.trim(before, at=now) == 7
+
+        assert await stores.audit.rows("h1", limit=1_000) == chain[6:][::-1]
+        anchor = await stores.audit.anchor("h1")
+        assert (anchor["seq"], anchor["hash"]) == (6, chain[5]["hash"])
+        assert await stores.audit.anchor("h9") is None
+        assert await stores.audit.verify() == 39
+        assert await stores.audit.trim(before, at=now) == 0
+    async with opener() as stores:
+        await note(stores, "h1", 99)
+        assert [row["seq"] for row in await stores.audit.rows("h1", limit=1)] == [46]
+        assert await stores.audit.verify() == 40
+        assert await stores.audit.trim(now + 99 * MONTH, at=now) == 40
+        assert await stores.audit.rows("h1") == []
+        assert await stores.audit.verify() == 0
+        await note(stores, "h1", 100)
+        assert [row["seq"] for row in await stores.audit.rows("h1")] == [47]
+        assert await stores.audit.verify() == 1
+
+
+async def test_a_chain_whose_first_rows_left_is_taken_over_from_its_anchor_on(opener, stores, chain):
+    await stores.audit.adopt("h9", chain)
+    await stores.audit.trim(AT + timedelta(microseconds=3), at=AT)
+    anchor, rows = await stores.audit.anchor("h9"), (await stores.audit.rows("h9"))[::-1]
+    assert [row["seq"] for row in rows] == [4, 5, 6]
+
+    assert await stores.audit.adopt("h9", chain, anchor=anchor) == 0
+    with pytest.raises(Conflict):
+        await stores.audit.adopt("h8", rows)
+
+
+async def test_an_empty_store_begins_where_the_other_one_begins(stores, chain):
+    row = as_told(linked((3, chain[2]["hash"]), Row("h9", 0, microseconds(AT), "b", "act", "ask", "T3", "{}")))
+    begins = sealed(b"", Anchor("h9", 3, chain[2]["hash"], microseconds(AT)))
+
+    with pytest.raises(Conflict):
+        await stores.audit.adopt("h9", [row])
+    assert await stores.audit.adopt("h9", [row], anchor=anchor_as_told(begins)) == 1
+
+    assert await stores.audit.verify() == 1
+    assert await stores.audit.anchor("h9") == anchor_as_told(begins)
+    with pytest.raises(InvalidInput):
+        await stores.audit.adopt("h7", [], anchor={"seq": "one"})

@@ -334,3 +334,21 @@ async def test_what_is_said_while_a_thread_is_cleared_is_wholly_there_or_wholly_
         thread = await stores.conversations.thread("h1", "anna", "t1")
         assert (thread is None) == (lines == [])
         assert len(lines) % 2 == 0
+
+
+async def test_what_holds_for_a_thread_is_kept_with_it_and_goes_with_it(opener):
+    context = {"vacation_mode": True, "return_date": "2026-01-30", "summary": [{"asked": "ü", "a.b": [1, None]}]}
+    async with opener() as stores:
+        assert await stores.conversations.set_context("h1", "anna", "t1", context) is False
+        await stores.conversations.append("h1", [message(1)])
+        assert await stores.conversations.context("h1", "anna", "t1") == {}
+        assert await stores.conversations.set_context("h1", "anna", "t1", {"old": 1})
+        assert await stores.conversations.set_context("h1", "anna", "t1", context)
+        await stores.conversations.append("h1", [message(2)])
+    async with opener() as stores:
+        assert await stores.conversations.context("h1", "anna", "t1") == context
+        assert await stores.conversations.context("h1", "ben", "t1") == {}
+        assert await stores.conversations.context("h2", "anna", "t1") == {}
+        await stores.conversations.clear("h1", "anna", "t1")
+        await stores.conversations.append("h1", [message(3)])
+        assert await stores.conversations.context("h1", "anna", "t1") == {}

@@ -10,6 +10,7 @@ import pytest
 
 from homeguard.errors import InvalidInput
 from homeguard.model import Automation, Device, Hardware
+from homeguard.ports.automations import VERSIONS_KEPT
 
 PORTS = ("devices", "automations")
 
@@ -308,3 +309,23 @@ async def test_one_automation_that_many_put_at_once_is_one_of_theirs_and_whole(s
 
     (kept,) = await stores.automations.of_home("h1")
     assert kept in versions
+
+
+async def test_what_a_rule_was_before_is_kept_newest_first_and_only_so_much_of_it(stores):
+    assert await stores.automations.versions("h1", "r1") == []
+    await stores.automations.put(RULE)
+    await stores.automations.put(replace(RULE, updated_at=AT))
+    assert await stores.automations.versions("h1", "r1") == []
+
+    second = replace(RULE, name="Late", version="v2", approved=("f",))
+    await stores.automations.put(second)
+    assert await stores.automations.versions("h1", "r1") == [replace(RULE, updated_at=AT)]
+    await stores.automations.delete("h1", "r1")
+    assert await stores.automations.versions("h1", "r1") == [second, replace(RULE, updated_at=AT)]
+
+    names = [f"n{n:02}" for n in range(VERSIONS_KEPT + 3)]
+    for name in names:
+        await stores.automations.put(replace(RULE, name=name))
+    kept = await stores.automations.versions("h1", "r1")
+    assert [a.name for a in kept] == list(reversed(names[:-1]))[:VERSIONS_KEPT]
+    assert await stores.automations.versions("h2", "r1") == []

@@ -22,6 +22,7 @@ from homeguard.stores.sqlite.database import open_database
 from homeguard.stores.sqlite.lock import Holder, hold, holder
 from homeguard.stores.sqlite.log import open_log
 from homeguard.stores.sqlite.open import migrations, open_embedded
+from homeguard.stores.sqlite.page_sums import sums_path
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TABLE = ["CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT) STRICT"]
@@ -147,12 +148,13 @@ async def test_every_event_query_walks_an_index(tmp_path, clock):
     async with open_embedded(tmp_path, clock) as stores:
         database = stores.events._database
         seen: list[str] = []
+        both = threading.Barrier(2)
 
         def watch(c):
             c.trace_v2(apsw.SQLITE_TRACE_STMT, lambda event: seen.append(event["sql"]))
+            both.wait(10)
 
-        for _ in range(8):
-            await database.read(watch)
+        await asyncio.gather(database.read(watch), database.read(watch))
         await asyncio.gather(
             *(
                 stores.events.query("h", **q)
@@ -208,6 +210,8 @@ async def test_a_changed_dropped_or_moved_row_of_the_audit_is_named(tmp_path, cl
     connection = apsw.Connection(str(tmp_path / "home.db"))
     connection.execute(damage)
     connection.close()
+    # who can change the file can remove its sums as well
+    sums_path(tmp_path / "home.db").unlink()
 
     async with open_embedded(tmp_path, clock) as stores:
         with pytest.raises(Conflict) as caught:
@@ -304,7 +308,7 @@ async def test_the_tail_is_read_back_through_the_files_for_what_memory_has_not(t
         assert len(await log.tail(COMMANDS, limit=500)) == 60
 
 
-async def test_a_damaged_record_that_is_still_to_be_read_stops_the_start(tmp_path, clock):
+async def test_a_damaged_record_that_is_still_to_be_read_is_told_and_all_others_are_read(tmp_path, clock):
     async with open_log(tmp_path, clock, segment_size=5_000) as log:
         for n in range(20):
             await log.append([record(n, 1000)])
@@ -313,9 +317,14 @@ async def test_a_damaged_record_that_is_still_to_be_read_stops_the_start(tmp_pat
     data[1500] ^= 1
     first.write_bytes(data)
 
-    with pytest.raises(StartRefused, match=rf"byte \d+ of {first}"):
-        async with open_log(tmp_path, clock):
-            pass
+    async with open_log(tmp_path, clock) as log:
+        [damage] = log.damage
+        assert (damage.is_loss, damage.records, damage.offset, damage.path) == (True, 1, 1, first)
+        assert damage.put_aside.read_bytes() == data
+        await log.append([record(20)])
+        assert await numbers(log) == [0, *range(2, 21)]
+    async with open_log(tmp_path, clock) as log:
+        assert log.damage == ()
 
 
 async def test_a_damaged_record_that_everyone_has_passed_is_found_when_it_is_read(tmp_path, clock):
@@ -336,15 +345,22 @@ async def test_a_damaged_record_that_everyone_has_passed_is_found_when_it_is_rea
             await numbers(log)
 
 
-async def test_a_missing_file_stops_the_start(tmp_path, clock):
+@pytest.mark.parametrize("number", [0, 1, -1])
+async def test_a_missing_file_is_told_and_all_others_are_read(tmp_path, clock, number):
     async with open_log(tmp_path, clock, segment_size=5_000) as log:
+        assert await log.read("g", [EVENTS], limit=1, wait_s=0) == []
         for n in range(20):
             await log.append([record(n, 1000)])
-    sorted(tmp_path.glob("*.log"))[1].unlink()
+    segments = sorted(tmp_path.glob("*.log"))
+    gone = segments[number]
+    first = int(gone.stem)
+    count = 5 if number >= 0 else 20 - first
+    gone.unlink()
 
-    with pytest.raises(StartRefused, match="lacks"):
-        async with open_log(tmp_path, clock):
-            pass
+    async with open_log(tmp_path, clock) as log:
+        assert [(d.is_loss, d.records, d.offset) for d in log.damage] == [(True, count, first)]
+        await log.append([record(20)])
+        assert await all_numbers(log) == [n for n in range(21) if not first <= n < first + count]
 
 
 FULL_DISK = """
@@ -408,22 +424,61 @@ async def test_an_append_is_not_acknowledged_and_not_read_before_its_sync(tmp_pa
         assert await numbers(log) == [1]
 
 
-async def test_after_a_failed_sync_nothing_is_taken_until_the_log_is_opened_again(tmp_path, clock, monkeypatch):
+async def test_after_a_failed_sync_the_log_goes_on_behind_what_is_surely_on_disk(tmp_path, clock, monkeypatch):
     def fails(fd: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
+
+    async def until_taken(number):
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    await log.append([record(number)])
+                except StoreUnavailable:
+                    await asyncio.sleep(0.02)
+                else:
+                    return
 
     async with open_log(tmp_path, clock) as log:
         await log.append([record(1)])
         with monkeypatch.context() as broken:
             broken.setattr(os, "fdatasync", fails)
-            with pytest.raises(StoreUnavailable):
-                await log.append([record(2)])
-        with pytest.raises(StoreUnavailable):
-            await log.append([record(3)])
-        assert await numbers(log) == [1]
-    async with open_log(tmp_path, clock) as log:
+            for _ in range(3):
+                with pytest.raises(StoreUnavailable):
+                    await log.append([record(2)])
+        await until_taken(3)
         await log.append([record(4)])
-        assert [n for n in await numbers(log, "new") if n != 2] == [1, 4]
+        assert await all_numbers(log) == [1, 3, 4]
+    async with open_log(tmp_path, clock) as log:
+        assert log.damage == ()
+        await log.append([record(5)])
+        assert await all_numbers(log, "new") == [1, 3, 4, 5]
+
+
+async def all_numbers(log, group="g"):
+    """What a group has yet to read, through as many files as it lies in."""
+    found = []
+    while some := await log.read(group, [EVENTS], limit=100, wait_s=0):
+        found += [int(r.value[:10]) for r in some]
+    return found
+
+
+async def test_who_waits_for_a_disk_that_does_not_answer_is_told_and_the_log_goes_on(tmp_path, clock, monkeypatch):
+    go_on, sync = threading.Event(), os.fdatasync
+
+    def held_back(fd: int) -> None:
+        assert go_on.wait(20)
+        sync(fd)
+
+    async with open_log(tmp_path, clock) as log:
+        with monkeypatch.context() as stuck:
+            stuck.setattr(os, "fdatasync", held_back)
+            stuck.setattr("homeguard.stores.sqlite.log.ANSWER_LIMIT_S", 0.01)
+            done = await asyncio.gather(log.append([record(1)]), log.append([record(2)]), return_exceptions=True)
+            assert [type(d) for d in done] == [StoreUnavailable, StoreUnavailable]
+            assert await numbers(log) == []
+            go_on.set()
+        await log.append([record(3)])
+        assert await numbers(log, "new") == [1, 2, 3]
 
 
 async def test_a_caller_that_is_cancelled_leaves_memory_and_file_the_same(tmp_path, clock):

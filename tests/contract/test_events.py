@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import uuid4
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -105,7 +106,7 @@ async def test_new_events_do_not_disturb_a_cursor(stores):
     await stores.events.append([event(n) for n in range(4)])
     page = await stores.events.query("h1", limit=2)
 
-    await stores.events.append([event(9, at=AT + SECOND), replace(event(0), event_id="e0005")])
+    await stores.events.append([event(9, at=AT + SECOND), msgspec.structs.replace(event(0), event_id="e0005")])
 
     assert (await stores.events.query("h1", limit=2, cursor=page.next_cursor)).items == (event(2), event(3))
 
@@ -223,7 +224,7 @@ async def test_bounds_may_be_finer_than_events(stores):
 @pytest.mark.parametrize("hours", [-11, 5.5, 14])
 async def test_a_moment_is_the_same_in_every_time_zone(stores, hours):
     zone = timezone(timedelta(hours=hours))
-    told = replace(event(1, at=AT.astimezone(zone)), received_at=(AT + SECOND).astimezone(zone))
+    told = msgspec.structs.replace(event(1, at=AT.astimezone(zone)), received_at=(AT + SECOND).astimezone(zone))
     await stores.events.append([told, event(2, at=AT + SECOND)])
 
     page = await stores.events.query("h1", start=AT.astimezone(zone), end=(AT + SECOND).astimezone(zone))
@@ -290,7 +291,7 @@ async def test_a_type_that_is_named_twice_counts_once(stores):
 
 async def test_events_of_one_moment_come_by_id_letter_by_letter(stores):
     ids = ["Z", "a", "B", "é", "~", "日", "a1", "a 1", "😀", "/"]
-    events = [replace(event(0), event_id=id_) for id_ in ids]
+    events = [msgspec.structs.replace(event(0), event_id=id_) for id_ in ids]
     await stores.events.append(events)
 
     assert [e.event_id for e in await pages(stores, limit=3)] == sorted(ids)
@@ -321,7 +322,7 @@ async def test_a_payload_comes_back_as_it_was_sent(stores):
         "": None, "large": "x" * 60_000, "empty": {}, "list": [[], [{}], -0.5, 1e300, 2**53], "true": True, "é": "日\n",
         "'; DROP TABLE events; --": '"',
     }  # fmt: skip
-    odd = replace(event(1), payload=payload, metadata=Metadata(firmware_version="", signal_strength=0))
+    odd = msgspec.structs.replace(event(1), payload=payload, metadata=Metadata(firmware_version="", signal_strength=0))
     await stores.events.append([odd])
 
     assert await stores.events.get("h1", "e001") == odd
@@ -330,7 +331,7 @@ async def test_a_payload_comes_back_as_it_was_sent(stores):
 
 
 async def test_an_event_of_the_home_itself_is_no_devices(stores):
-    whole = replace(event(1, kind="mode_changed"), device_id="")
+    whole = msgspec.structs.replace(event(1, kind="mode_changed"), device_id="")
     await stores.events.append([whole, event(2)])
 
     assert (await stores.events.query("h1")).items == (whole, event(2))

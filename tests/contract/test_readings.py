@@ -4,13 +4,13 @@ import asyncio
 import math
 import random
 from collections import defaultdict
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from homeguard.errors import InvalidInput
 from homeguard.model import Reading, Window

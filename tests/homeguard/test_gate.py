@@ -32,7 +32,7 @@ TIERS = [
     ("garage_door", "open", {"position_pct": 0}, {}, 3),
     ("garage_door", "close", {"position_pct": 100}, {}, 2),
     ("garage_door", "set_position", {"position_pct": 0}, {"position_pct": 1}, 3),
-    ("garage_door", "set_position", {"position_pct": 80}, {"position_pct": 30}, 2),
+    ("garage_door", "set_position", {"position_pct": 80}, {"position_pct": 30}, 3),
     ("garage_door", "set_position", {}, {"position_pct": 30}, 3),
     ("garage_door", "toggle", {"cover": "closed", "position_pct": 0}, {}, 3),
     ("gate", "open", {}, {}, 3),

@@ -62,7 +62,7 @@ asyncio.run(main())
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
     drivers, stream, engines = json.loads(done.stdout)
     assert (drivers, stream) == ([], None)
-    assert engines == {concern: embedded for concern, (_, embedded) in CONCERNS.items()}
+    assert engines == {"storage": "files", **{concern: embedded for concern, (_, embedded) in CONCERNS.items()}}
 
 
 @pytest.mark.parametrize(

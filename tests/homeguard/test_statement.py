@@ -63,3 +63,33 @@ def test_words_that_name_the_verb_the_target_and_the_value_stand_for_it(
 )
 def test_other_words_do_not(words: str, effect: Effect, thing: Device | None) -> None:
     assert not names_effect(words, effect, thing)
+
+
+LEFT, RIGHT = device("garage_door_left", "garage_door"), device("garage_door_right", "garage_door")
+VALVE = device("main_valve", "valve")
+OPEN_WATER = resolve(VALVE, None, "open", {}, "us")
+
+
+@pytest.mark.parametrize(
+    ("words", "effect", "thing", "wanted"),
+    [
+        # the verb belongs to the part of the sentence that names the target
+        ("open the window and close the valve", OPEN_WATER, VALVE, False),
+        ("close the window and open the valve", OPEN_WATER, VALVE, True),
+        ("turn on the lamp and the hall heater", HEAT, HEATER, True),
+        ("turn the hall heater off and the lamp on", HEAT, HEATER, False),
+        # not now
+        ("open the valve at 5", OPEN_WATER, VALVE, False),
+        ("turn on the hall heater in ten minutes", HEAT, HEATER, False),
+        ("when I come home open the valve", OPEN_WATER, VALVE, False),
+        # a word for a kind names a device only where there is one of the kind
+        ("close the garage", resolve(LEFT, None, "close", {}, "us"), LEFT, False),
+        ("close the garage door right", resolve(LEFT, None, "close", {}, "us"), LEFT, False),
+        ("close the garage door right", resolve(RIGHT, None, "close", {}, "us"), RIGHT, True),
+        ("close the garage door left and open the valve", OPEN_WATER, VALVE, True),
+    ],
+)
+def test_words_name_one_thing_in_one_part_of_a_sentence_and_now(
+    words: str, effect: Effect, thing: Device, wanted: bool
+) -> None:
+    assert names_effect(words, effect, thing, [LEFT, RIGHT, VALVE, HEATER]) is wanted

@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from homeguard.clock import Clock
 from homeguard.errors import StoreUnavailable
 from homeguard.staleness import note
@@ -119,6 +121,8 @@ def weigh(value: object) -> int:
     if isinstance(value, Sequence):
         step = max(1, len(value) // WEIGHED)
         return 56 + step * sum(8 + weigh(item) for item in value[::step])
+    if isinstance(value, msgspec.Struct):
+        return 48 + sum(weigh(getattr(value, name)) for name in value.__struct_fields__)
     if is_dataclass(value):
         return 48 + sum(weigh(getattr(value, field.name)) for field in fields(value))
     return 32

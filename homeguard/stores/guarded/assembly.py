@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from homeguard.clock import Clock
 from homeguard.ports.log import Log
@@ -26,13 +26,20 @@ from homeguard.stores.guarded.forwarder import Forwarder, forward
 from homeguard.stores.guarded.journal import GuardedJournal
 from homeguard.stores.guarded.live_state import GuardedLive, learn_states, mirror
 from homeguard.stores.guarded.log import GuardedLog
+from homeguard.stores.guarded.memory import GuardedMemory
 from homeguard.stores.guarded.near import MergedLive, NearAutomations, NearDevices, NearUsers
 from homeguard.stores.guarded.outbox import ForwardedOutbox
+from homeguard.stores.guarded.permissions import GuardedPermissions
+from homeguard.stores.guarded.personal import GuardedErasures, GuardedPersonalData
+from homeguard.stores.guarded.pins import GuardedPins
 from homeguard.stores.guarded.readings import GuardedReadings
 from homeguard.stores.guarded.replicas import Replica, UsersReplica, automations_replica, devices_replica, replicate
 from homeguard.stores.guarded.sessions import GuardedSessions
 from homeguard.stores.guarded.takers import TAKERS
 from homeguard.stores.guarded.users import GuardedUsers
+
+#: Engines with rows about people, by which an erasure goes; people themselves go last.
+_KEEPS_PERSONS: Final = ("Scylla", "TimescaleDB", "MongoDB", "Redis", "PostgreSQL")
 
 Engines = Mapping[str, GuardedEngine[Any]]
 
@@ -67,6 +74,7 @@ async def assemble(
     stores = near = local
     forwarders: dict[str, Forwarder] = {}
     replicas: list[Replica] = []
+    copied: list[LocalCopy[Any]] = []
 
     async def forwarder(name: str) -> Forwarder:
         made = await stack.enter_async_context(forward(engines[name], spool, clock, TAKERS))
@@ -90,9 +98,13 @@ async def assemble(
             journal=journal,
             confirmations=GuardedConfirmations(postgres, journal, passed_on),
             audit=GuardedAudit(postgres, passed_on),
+            pins=GuardedPins(postgres),
+            permissions=GuardedPermissions(postgres, local.permissions, is_shared=is_shared),
             outbox=ForwardedOutbox(local.outbox, postgres, passed_on),
+            erasures=GuardedErasures(postgres, local.erasures),
         )
         replicas.append(UsersReplica(postgres, people))
+        copied.append(people)
         near = replace(stores, users=NearUsers(local.users, users))
     if (mongo := engines.get("MongoDB")) is not None:
         passed_on = await forwarder("MongoDB")
@@ -100,12 +112,16 @@ async def assemble(
         rules = LocalCopy("automations", local.automations, followed)
         devices, automations = GuardedDevices(mongo, things), GuardedAutomations(mongo, rules)
         said = GuardedConversations(mongo, local.conversations, passed_on)
-        stores = replace(stores, devices=devices, automations=automations, conversations=said)
+        remembered = LocalCopy("memory", local.memory)
+        kept = GuardedMemory(mongo, remembered)
+        copied += [things, rules, remembered]
+        stores = replace(stores, devices=devices, automations=automations, conversations=said, memory=kept)
         near = replace(
             near,
             devices=NearDevices(local.devices, devices),
             automations=NearAutomations(local.automations, automations),
             conversations=said,
+            memory=kept,
         )
         replicas += [
             devices_replica(mongo, things, local.users.homes, gone),
@@ -134,6 +150,11 @@ async def assemble(
             "contexts": GuardedContexts(redis),
         }  # fmt: skip
         stores, near = replace(stores, **shared), replace(near, **shared)
+    personal = GuardedPersonalData(
+        {name: engines[name] for name in _KEEPS_PERSONS if name in engines}, forwarders, copied, spool, clock,
+        local=local.personal, devices=local.devices, live=stores.live,
+    )  # fmt: skip
+    stores, near = replace(stores, personal=personal), replace(near, personal=personal)
     kafka = engines.get("Kafka")
     copies = await stack.enter_async_context(replicate(replicas, clock)) if replicas else None
 

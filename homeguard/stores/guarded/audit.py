@@ -79,8 +79,16 @@ class GuardedAudit:
     async def rows(self, home_id: str, *, limit: int = 100, before: int | None = None) -> list[Mapping[str, Json]]:
         return await self._engine.call(lambda s: s.audit.rows(home_id, limit=limit, before=before))
 
-    async def adopt(self, home_id: str, rows: Sequence[Mapping[str, Json]]) -> int:
-        return await self._engine.call(lambda s: s.audit.adopt(home_id, rows), deadline_s=30)
+    async def adopt(
+        self, home_id: str, rows: Sequence[Mapping[str, Json]], *, anchor: Mapping[str, Json] | None = None
+    ) -> int:
+        return await self._engine.call(lambda s: s.audit.adopt(home_id, rows, anchor=anchor), deadline_s=30)
+
+    async def trim(self, before: datetime, *, at: datetime) -> int:
+        return await self._engine.call(lambda s: s.audit.trim(before, at=at), deadline_s=60)
+
+    async def anchor(self, home_id: str) -> Mapping[str, Json] | None:
+        return await self._engine.call(lambda s: s.audit.anchor(home_id))
 
     async def verify(self) -> int:
         return await self._engine.call(lambda s: s.audit.verify(), deadline_s=60)

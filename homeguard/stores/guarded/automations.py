@@ -29,6 +29,12 @@ class GuardedAutomations:
             self._engine, self._copy, lambda s: s.automations.of_home(home_id), lambda store: store.of_home(home_id)
         )
 
+    async def versions(self, home_id: str, automation_id: str) -> list[Automation]:
+        return await engine_first(
+            self._engine, self._copy, lambda s: s.automations.versions(home_id, automation_id),
+            lambda store: store.versions(home_id, automation_id),
+        )  # fmt: skip
+
     async def delete(self, home_id: str, automation_id: str) -> bool:
         # Once only: a second try would say "there was none" of what the first one took away.
         was_there = await self._engine.call(lambda s: s.automations.delete(home_id, automation_id), idempotent=False)

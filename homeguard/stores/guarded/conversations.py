@@ -1,11 +1,11 @@
 """What was said, on an engine; what passes through is kept here too, for when the engine is away."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from homeguard.errors import HomeMismatch, StoreUnavailable
-from homeguard.model import Message, Thread
+from homeguard.model import Json, Message, Thread
 from homeguard.ports.conversations import ConversationStore
 from homeguard.staleness import note
 from homeguard.stores.guarded.codec import decode, encode
@@ -18,19 +18,23 @@ CONCERN: Final = "conversations"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """Lines to append, or with `clear` a person's thread (`""`: all of theirs) to delete: one order for both."""
+    """Lines to append, a person's thread (`""`: all of theirs) to delete with `clear`, or what holds for it: one order
+    for all."""
 
     home_id: str
     messages: tuple[Message, ...] = ()
     clear: bool = False
     user_id: str = ""
     thread_id: str = ""
+    context: Mapping[str, Json] | None = None
 
 
 async def take_said(stores: WithConversations, values: Sequence[str]) -> None:
     for value in values:
         said = decode(Said, value)
-        if said.clear:
+        if said.context is not None:
+            await stores.conversations.set_context(said.home_id, said.user_id, said.thread_id, said.context)
+        elif said.clear:
             await stores.conversations.clear(said.home_id, said.user_id, said.thread_id)
         else:
             await stores.conversations.append(said.home_id, said.messages)
@@ -105,6 +109,30 @@ class GuardedConversations:
         # Sorting keeps lines of equal time in the order in which they were said.
         lines = sorted(found.values(), key=lambda m: m.at)
         return lines[max(0, len(lines) - max(limit, 0)) :]
+
+    async def context(self, home_id: str, user_id: str, thread_id: str) -> Mapping[str, Json]:
+        waiting = self._forwarder.waiting(CONCERN)
+        try:
+            there = await self._engine.call(lambda s: s.conversations.context(home_id, user_id, thread_id))
+        except StoreUnavailable:
+            self._note()
+            return await self._local.context(home_id, user_id, thread_id)
+        return (await self._local.context(home_id, user_id, thread_id) or there) if waiting else there
+
+    async def set_context(self, home_id: str, user_id: str, thread_id: str, context: Mapping[str, Json]) -> bool:
+        if not self._forwarder.waiting(CONCERN):
+            try:
+                done = await self._engine.call(
+                    lambda s: s.conversations.set_context(home_id, user_id, thread_id, context)
+                )
+            except StoreUnavailable:
+                pass
+            else:
+                await self._local.set_context(home_id, user_id, thread_id, context)
+                return done
+        said = Said(home_id=home_id, user_id=user_id, thread_id=thread_id, context=context)
+        await self._forwarder.keep(CONCERN, [encode(said)])
+        return await self._local.set_context(home_id, user_id, thread_id, context)
 
     async def clear(self, home_id: str, user_id: str, thread_id: str = "") -> int:
         """While the engine is away: how many of those known here; all of them go when it is back."""

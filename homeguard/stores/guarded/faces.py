@@ -10,7 +10,11 @@ from homeguard.ports.devices import DeviceStore
 from homeguard.ports.events import AlertStore, AnomalyStore, EventStore
 from homeguard.ports.journal import Audit, Confirmations, Journal
 from homeguard.ports.live_state import Live, LiveStateStore
+from homeguard.ports.memory import MemoryStore
 from homeguard.ports.outbox import Outbox
+from homeguard.ports.permissions import Permissions
+from homeguard.ports.personal import Erasure, PersonalData
+from homeguard.ports.pins import Pins
 from homeguard.ports.readings import ReadingStore
 from homeguard.ports.users import SessionStore, UserStore
 from homeguard.stores.guarded.engine import Opened
@@ -41,6 +45,11 @@ class WithConversations(Opened, Protocol):
     def conversations(self) -> ConversationStore: ...
 
 
+class WithMemory(Opened, Protocol):
+    @property
+    def memory(self) -> MemoryStore: ...
+
+
 class WithJournal(Opened, Protocol):
     @property
     def journal(self) -> Journal: ...
@@ -54,6 +63,16 @@ class WithConfirmations(Opened, Protocol):
 class WithAudit(Opened, Protocol):
     @property
     def audit(self) -> Audit: ...
+
+
+class WithPins(Opened, Protocol):
+    @property
+    def pins(self) -> Pins: ...
+
+
+class WithPermissions(Opened, Protocol):
+    @property
+    def permissions(self) -> Permissions: ...
 
 
 class WithOutbox(Opened, Protocol):
@@ -99,3 +118,23 @@ class ForeignFeed(Protocol):
 class WithFeed(Opened, Protocol):
     @property
     def feed(self) -> ForeignFeed: ...
+
+
+class WithPersonal(Opened, Protocol):
+    @property
+    def personal(self) -> PersonalData: ...
+
+
+class SharedErasures(Protocol):
+    """What all processes of an installation know of erasures."""
+
+    async def begin(self, erasure: Erasure) -> None: ...
+
+    async def all(self) -> list[Erasure]:
+        """Oldest first, finished ones too."""
+        ...
+
+
+class WithErasures(Opened, Protocol):
+    @property
+    def erasures(self) -> SharedErasures: ...

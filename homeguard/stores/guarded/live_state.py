@@ -122,6 +122,10 @@ class MirroredLive:
         self._wake.set()
         return changed
 
+    async def flush(self) -> None:
+        """On this machine's disk; the engine follows."""
+        await self._local.flush()
+
     async def adopt(self, states: Sequence[LiveState]) -> int:
         count = await self._local.adopt(states)
         for state in states:
@@ -299,6 +303,9 @@ class GuardedLive:
 
     async def apply(self, changes: Sequence[StateChange]) -> list[LiveState]:
         return await self._engine.call(lambda s: s.live.apply(changes), deadline_s=BATCH_LIMIT_S)
+
+    async def flush(self) -> None:
+        await self._engine.call(lambda s: s.live.flush())
 
     async def adopt(self, states: Sequence[LiveState]) -> int:
         return await self._engine.call(lambda s: s.live.adopt(states), deadline_s=BATCH_LIMIT_S)

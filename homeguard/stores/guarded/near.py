@@ -98,6 +98,9 @@ class NearAutomations:
     async def of_home(self, home_id: str) -> list[Automation]:
         return await self._local.of_home(home_id)
 
+    async def versions(self, home_id: str, automation_id: str) -> list[Automation]:
+        return await self._local.versions(home_id, automation_id)
+
     async def delete(self, home_id: str, automation_id: str) -> bool:
         return await self._whole.delete(home_id, automation_id)
 
@@ -112,6 +115,9 @@ class MergedLive:
 
     async def apply(self, changes: Sequence[StateChange]) -> list[LiveState]:
         return await self._near.apply(changes)
+
+    async def flush(self) -> None:
+        await self._near.flush()
 
     async def adopt(self, states: Sequence[LiveState]) -> int:
         return await self._near.adopt(states)

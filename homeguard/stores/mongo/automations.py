@@ -1,7 +1,10 @@
-"""The rules of each home, one document each in `automations`."""
+"""The rules of each home, one document each in `automations`; what they were before in `automation_versions`."""
+
+from dataclasses import replace
 
 from homeguard.finite import refuse_unfinite
 from homeguard.model import Automation
+from homeguard.ports.automations import VERSIONS_KEPT
 from homeguard.stores.json_text import json_text, json_value
 from homeguard.stores.mongo.documents import Document, fitting, key, moment_or_none, searchable, times
 from homeguard.stores.mongo.link import Link, until_placed
@@ -13,6 +16,7 @@ class MongoAutomations:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._automations = link["automations"]
+        self._versions = link["automation_versions"]
 
     async def put(self, automation: Automation) -> None:
         refuse_unfinite(automation.trigger, "trigger")
@@ -20,6 +24,7 @@ class MongoAutomations:
         refuse_unfinite(automation.actions, "actions")
         row = fitting(_document(automation))
         async with self._link.answering():
+            await self._keep(automation.home_id, automation.id, automation)
             await until_placed(lambda: self._automations.replace_one({"_id": row["_id"]}, row, upsert=True))
 
     async def get(self, home_id: str, automation_id: str) -> Automation | None:
@@ -34,8 +39,31 @@ class MongoAutomations:
 
     async def delete(self, home_id: str, automation_id: str) -> bool:
         async with self._link.answering():
+            await self._keep(home_id, automation_id, None)
             result = await self._automations.delete_one({"_id": key(home_id, automation_id)})
         return result.deleted_count > 0
+
+    async def versions(self, home_id: str, automation_id: str) -> list[Automation]:
+        async with self._link.answering():
+            row = await self._versions.find_one({"_id": key(home_id, automation_id)})
+        return [] if row is None else [_automation(kept) for kept in row["kept"]]
+
+    async def _keep(self, home_id: str, automation_id: str, instead: Automation | None) -> None:
+        """Before it is changed or goes: when that then fails, one version more is kept than there was."""
+        id_ = key(home_id, automation_id)
+        row = await self._automations.find_one({"_id": id_})
+        if row is None or (instead is not None and _sake(_automation(row)) == _sake(instead)):
+            return
+        # set as a whole: not every server of this protocol puts a pushed value where it is told to
+        before = await self._versions.find_one({"_id": id_})
+        kept = [row, *(before["kept"] if before is not None else ())][:VERSIONS_KEPT]
+        changes = {"$set": {"kept": kept, "user_id": home_id}}
+        await until_placed(lambda: self._versions.update_one({"_id": id_}, changes, upsert=True))
+
+
+def _sake(automation: Automation) -> Automation:
+    """All of it but its times."""
+    return replace(automation, created_at=None, updated_at=None)
 
 
 def _document(automation: Automation) -> Document:

@@ -5,7 +5,7 @@ thread that was cleared while somebody still wrote to it never shows lines of be
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Final, TypeAlias, cast
 
@@ -13,9 +13,9 @@ from pymongo import ReturnDocument, UpdateOne
 
 from homeguard.errors import Conflict, HomeMismatch
 from homeguard.ids import new_id
-from homeguard.model import Message, Thread
+from homeguard.model import Json, Message, Thread
 from homeguard.stores.json_text import json_text, json_value
-from homeguard.stores.mongo.documents import Document, fitting, key, micros, moment
+from homeguard.stores.mongo.documents import Document, fitting, key, micros, moment, searchable
 from homeguard.stores.mongo.link import TRIES, Link, until_placed
 from homeguard.titles import title_of
 
@@ -130,6 +130,17 @@ class MongoConversations:
                 return []
             rows = await self._lines.find({"life": thread["life"]}).sort(_NEWEST_LINES).limit(limit).to_list()
         return [_message(row) for row in reversed(rows)]
+
+    async def context(self, home_id: str, user_id: str, thread_id: str) -> Mapping[str, Json]:
+        async with self._link.answering():
+            row = await self._threads.find_one({"_id": key(home_id, user_id, thread_id)})
+        return {} if row is None else dict(json_value(row.get("context_json") or "{}"))
+
+    async def set_context(self, home_id: str, user_id: str, thread_id: str, context: Mapping[str, Json]) -> bool:
+        fields = fitting({"context": searchable(context), "context_json": json_text(context)})
+        async with self._link.answering():
+            done = await self._threads.update_one({"_id": key(home_id, user_id, thread_id)}, {"$set": fields})
+        return done.matched_count > 0
 
     async def clear(self, home_id: str, user_id: str, thread_id: str = "") -> int:
         which: Document = {"home_id": home_id, "user_id": user_id}

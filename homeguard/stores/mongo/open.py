@@ -9,11 +9,15 @@ from homeguard.ports.automations import AutomationStore
 from homeguard.ports.conversations import ConversationStore
 from homeguard.ports.devices import DeviceStore
 from homeguard.ports.engine import Engine
+from homeguard.ports.memory import MemoryStore
+from homeguard.ports.personal import PersonalData
 from homeguard.stores.mongo.automations import MongoAutomations
 from homeguard.stores.mongo.conversations import MongoConversations
 from homeguard.stores.mongo.devices import MongoDevices
 from homeguard.stores.mongo.link import open_link
+from homeguard.stores.mongo.memory import MongoMemory
 from homeguard.stores.mongo.migrate import migrate
+from homeguard.stores.mongo.personal import MongoPersonalData
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,8 @@ class MongoStores:
     devices: DeviceStore
     automations: AutomationStore
     conversations: ConversationStore
+    memory: MemoryStore
+    personal: PersonalData
     engine: Engine
 
 
@@ -40,5 +46,7 @@ async def open_mongo(url: str, clock: Clock) -> AsyncIterator[MongoStores]:
             devices=MongoDevices(link, clock),
             automations=MongoAutomations(link),
             conversations=MongoConversations(link),
+            memory=MongoMemory(link),
+            personal=MongoPersonalData(link),
             engine=link.engine,
         )

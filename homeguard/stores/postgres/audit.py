@@ -2,10 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
-from homeguard.chain import Head, Row, Walk, as_row, as_told, canonical_json, linked, microseconds, moment, taken_over
+from homeguard.chain import (
+    EMPTY,
+    Anchor,
+    Head,
+    Row,
+    Walk,
+    anchor_as_told,
+    as_anchor,
+    as_row,
+    as_told,
+    canonical_json,
+    leaving,
+    linked,
+    microseconds,
+    moment,
+    taken_over,
+)
 from homeguard.model import Json
+from homeguard.stores.leaving import trimmed
 from homeguard.stores.postgresql import Connection, Pool
 
 #: Reading every row of every home takes as long as they are many.
@@ -29,13 +47,24 @@ _ROWS: Final = (
 _ALL: Final = _SELECT + "ORDER BY home_id, seq"
 _HASHES: Final = "SELECT seq, hash FROM audit_logs WHERE home_id = $1 AND seq BETWEEN $2 AND $3"
 _HEADS: Final = "SELECT home_id, seq, hash FROM audit_heads ORDER BY home_id"
+_ANCHOR: Final = "SELECT home_id, seq, hash, left_at, seal FROM audit_anchors WHERE home_id = $1"
+_ANCHORS: Final = "SELECT home_id, seq, hash, left_at, seal FROM audit_anchors"
+_PUT_ANCHOR: Final = """
+INSERT INTO audit_anchors (home_id, seq, hash, left_at, seal) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (home_id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, left_at = excluded.left_at,
+    seal = excluded.seal
+"""
+_FIRST: Final = _SELECT + "WHERE home_id = $1 ORDER BY seq LIMIT $2"
+_LEAVE: Final = "DELETE FROM audit_logs WHERE home_id = $1 AND seq <= $2"
 
 
 class PostgresAudit:
     """An `Audit`: each home has its own chain, numbered from 1."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, key: bytes = b"") -> None:
+        """`key` seals where a chain begins once rows have left it."""
         self._pool = pool
+        self._key = key
 
     async def write(
         self,
@@ -55,21 +84,52 @@ class PostgresAudit:
     async def rows(self, home_id: str, *, limit: int = 100, before: int | None = None) -> list[Mapping[str, Json]]:
         return [as_told(_row(row)) for row in await self._pool.fetch(_ROWS, home_id, before, limit)]
 
-    async def adopt(self, home_id: str, rows: Sequence[Mapping[str, Json]]) -> int:
+    async def adopt(
+        self, home_id: str, rows: Sequence[Mapping[str, Json]], *, anchor: Mapping[str, Json] | None = None
+    ) -> int:
         given = [as_row(home_id, row) for row in rows]
-        if not given:
+        if not given and anchor is None:
             return 0
         numbers = [row.seq for row in given]
         async with self._pool.transaction() as connection:
             head = await _hold(connection, home_id)
+            if anchor is not None and head == EMPTY:
+                begins = as_anchor(home_id, anchor)
+                await _put_anchor(connection, begins)
+                await connection.execute(_PUT_HEAD, home_id, begins.seq, begins.hash)
+                head = (begins.seq, begins.hash)
+            if not given:
+                return 0
             here = await connection.fetch(_HASHES, home_id, min(numbers), max(numbers))
-            new = taken_over(head, {row[0]: row[1] for row in here}, given)
+            first = await _anchor(connection, home_id)
+            left = 0 if first is None else first.seq
+            new = taken_over(head, {row[0]: row[1] for row in here}, given, left=left)
             await _append(connection, new)
         return len(new)
 
+    async def trim(self, before: datetime, *, at: datetime) -> int:
+        """In steps, each with its anchor in a transaction of its own; several processes may do this at once."""
+        homes = [home_id for home_id, *_ in await self._pool.fetch(_HEADS)]
+        return await trimmed(homes, partial(self._leave, microseconds(before), microseconds(at)))
+
+    async def _leave(self, before: int, now: int, home_id: str) -> int:
+        async with self._pool.transaction() as connection:
+            await _hold(connection, home_id)
+            rows = [_row(row) for row in await connection.fetch(_FIRST, home_id, _ROWS_AT_ONCE)]
+            anchor = leaving(self._key, await _anchor(connection, home_id), rows, before, now)
+            if anchor is None:
+                return 0
+            await _put_anchor(connection, anchor)
+            return int((await connection.execute(_LEAVE, home_id, anchor.seq)).rpartition(" ")[2])
+
+    async def anchor(self, home_id: str) -> Mapping[str, Json] | None:
+        row = await self._pool.fetchrow(_ANCHOR, home_id)
+        return None if row is None else anchor_as_told(_as_anchor(row))
+
     async def verify(self) -> int:
-        walk = Walk()
+        walk = Walk(self._key)
         async with self._pool.transaction(deadline_s=VERIFY_DEADLINE_S, snapshot=True) as connection:
+            walk.begin([_as_anchor(row) for row in await connection.fetch(_ANCHORS)])
             async for row in connection.cursor(_ALL, prefetch=_ROWS_AT_ONCE):
                 walk.step(_row(row))
             noted = await connection.fetch(_HEADS)
@@ -86,6 +146,21 @@ async def _append(connection: Connection, rows: Sequence[Row]) -> None:
     if rows:
         await connection.executemany(_PUT, [(row.home_id, row.seq, moment(row.at_us), *row[3:]) for row in rows])
         await connection.execute(_PUT_HEAD, rows[-1].home_id, rows[-1].seq, rows[-1].hash)
+
+
+async def _anchor(connection: Connection, home_id: str) -> Anchor | None:
+    row = await connection.fetchrow(_ANCHOR, home_id)
+    return None if row is None else _as_anchor(row)
+
+
+async def _put_anchor(connection: Connection, anchor: Anchor) -> None:
+    home_id, seq, hash_, left_us, seal = anchor
+    await connection.execute(_PUT_ANCHOR, home_id, seq, hash_, moment(left_us), seal)
+
+
+def _as_anchor(row: Any) -> Anchor:
+    home_id, seq, hash_, left_at, seal = row
+    return Anchor(home_id, seq, hash_, microseconds(left_at), seal)
 
 
 def _row(row: Any) -> Row:

@@ -13,25 +13,25 @@ from homeguard.stores.postgresql import Pool
 
 _COLUMNS: Final = (
     "id, home_id, user_id, text, detail, tier, effects, created_at, expires_at, caller, state, thread_id, turn_id,"
-    " cause, decided_by, decided_at, outcome"
+    " cause, decided_by, decided_at, outcome, link"
 )
 _SELECT: Final = f"SELECT {_COLUMNS} FROM confirmations "  # noqa: S608 - literals
 _ONE: Final = _SELECT + "WHERE home_id = $1 AND id = $2"
 _INSERT: Final = f"INSERT INTO confirmations ({_COLUMNS}) "
 #: A question that was answered may be asked again under its id: the new one takes its place.
 _ASK: Final = (
-    _INSERT + "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+    _INSERT + "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
     " ON CONFLICT (home_id, id) DO UPDATE SET user_id = excluded.user_id, text = excluded.text,"
     " detail = excluded.detail, tier = excluded.tier, effects = excluded.effects, created_at = excluded.created_at,"
     " expires_at = excluded.expires_at, caller = excluded.caller, state = excluded.state,"
     " thread_id = excluded.thread_id, turn_id = excluded.turn_id, cause = excluded.cause,"
-    " decided_by = excluded.decided_by, decided_at = excluded.decided_at, outcome = excluded.outcome"
-    " WHERE confirmations.state <> 'open' RETURNING id"
+    " decided_by = excluded.decided_by, decided_at = excluded.decided_at, outcome = excluded.outcome,"
+    " link = excluded.link WHERE confirmations.state <> 'open' RETURNING id"
 )
 _GIVEN: Final = (
     "SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::json[],"
     " $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],"
-    " $15::text[], $16::timestamptz[], $17::json[])"
+    " $15::text[], $16::timestamptz[], $17::json[], $18::text[])"
 )
 _ADOPT: Final = _INSERT + _GIVEN + " ON CONFLICT (home_id, id) DO NOTHING"
 _OPEN: Final = _SELECT + "WHERE home_id = $1 AND state = 'open' AND expires_at > $2 ORDER BY created_at, id"
@@ -109,19 +109,20 @@ def _row(confirmation: Confirmation) -> tuple[object, ...]:
         confirmation.tier, json_text(confirmation.effects), confirmation.created_at, confirmation.expires_at,
         confirmation.caller, confirmation.state, confirmation.thread_id, confirmation.turn_id, confirmation.cause,
         confirmation.decided_by, confirmation.decided_at, json_text(confirmation.outcome),
+        confirmation.link,
     )  # fmt: skip
 
 
 def _confirmation(row: Any) -> Confirmation:
     (
         id_, home_id, user_id, text, detail, tier, effects, created_at, expires_at, caller, state, thread_id, turn_id,
-        cause, decided_by, decided_at, outcome,
+        cause, decided_by, decided_at, outcome, link,
     ) = row  # fmt: skip
     return Confirmation(
         id=id_, home_id=home_id, user_id=user_id, text=text, detail=detail, tier=tier,
         effects=tuple(_effect(effect) for effect in json_value(effects)), created_at=created_at,
         expires_at=expires_at, caller=caller, state=state, thread_id=thread_id, turn_id=turn_id, cause=cause,
-        decided_by=decided_by, decided_at=decided_at, outcome=tuple(json_value(outcome)),
+        decided_by=decided_by, decided_at=decided_at, outcome=tuple(json_value(outcome)), link=link,
     )  # fmt: skip
 
 

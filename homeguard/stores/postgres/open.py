@@ -11,6 +11,9 @@ from homeguard.stores.postgres.audit import PostgresAudit
 from homeguard.stores.postgres.confirmations import PostgresConfirmations
 from homeguard.stores.postgres.journal import PostgresJournal
 from homeguard.stores.postgres.outbox import PostgresOutbox
+from homeguard.stores.postgres.permissions import PostgresPermissions
+from homeguard.stores.postgres.personal import PostgresErasures, PostgresPersonalData
+from homeguard.stores.postgres.pins import PostgresPins
 from homeguard.stores.postgres.sessions import PostgresSessions
 from homeguard.stores.postgres.users import PostgresUsers
 from homeguard.stores.postgresql import Pool, open_pool
@@ -47,13 +50,20 @@ class PostgresStores:
     journal: PostgresJournal
     confirmations: PostgresConfirmations
     audit: PostgresAudit
+    pins: PostgresPins
+    permissions: PostgresPermissions
     outbox: PostgresOutbox
+    personal: PostgresPersonalData
+    erasures: PostgresErasures
     engine: PostgresEngine
 
 
 @asynccontextmanager
-async def open_postgres(url: str, clock: Clock, *, size: int = 8) -> AsyncIterator[PostgresStores]:
-    """Reach the server with at most `size` connections and bring the schema up to date.
+async def open_postgres(
+    url: str, clock: Clock, *, size: int = 8, audit_key: bytes = b""
+) -> AsyncIterator[PostgresStores]:
+    """Reach the server with at most `size` connections and bring the schema up to date. `audit_key` seals where the
+    audit begins.
 
     Raises:
         StartRefused: wrong URL, user, password or database, or a schema that is newer than this program.
@@ -65,8 +75,12 @@ async def open_postgres(url: str, clock: Clock, *, size: int = 8) -> AsyncIterat
             sessions=PostgresSessions(pool),
             journal=PostgresJournal(pool),
             confirmations=PostgresConfirmations(pool),
-            audit=PostgresAudit(pool),
+            audit=PostgresAudit(pool, audit_key),
+            pins=PostgresPins(pool),
+            permissions=PostgresPermissions(pool),
             outbox=PostgresOutbox(pool),
+            personal=PostgresPersonalData(pool),
+            erasures=PostgresErasures(pool),
             engine=PostgresEngine(pool),
         )
 

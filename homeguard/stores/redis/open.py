@@ -23,11 +23,13 @@ from homeguard.ports.contexts import AgentContexts
 from homeguard.ports.engine import Engine
 from homeguard.ports.limits import RateLimits
 from homeguard.ports.live_state import LiveStateStore
+from homeguard.ports.personal import PersonalData
 from homeguard.stores.redis.contexts import RedisContexts
 from homeguard.stores.redis.feed import RedisFeed
 from homeguard.stores.redis.keys import Keys
 from homeguard.stores.redis.limits import RedisRateLimits
 from homeguard.stores.redis.live_state import RedisLiveStates
+from homeguard.stores.redis.personal import RedisPersonalData
 from homeguard.stores.redis.schema import migrate
 from homeguard.stores.redis.server import DEADLINE_S, PING_DEADLINE_S, POOL_SIZE, Server
 
@@ -51,6 +53,7 @@ class RedisStores:
     feed: RedisFeed
     limits: RateLimits
     contexts: AgentContexts
+    personal: PersonalData
     engine: Engine
 
 
@@ -83,11 +86,13 @@ async def open_redis(
         feed = RedisFeed(server, keys)
         listening = asyncio.create_task(feed.listen())
         try:
+            live, contexts = RedisLiveStates(server, keys, clock), RedisContexts(server, keys, clock)
             yield RedisStores(
-                live=RedisLiveStates(server, keys, clock),
+                live=live,
                 feed=feed,
                 limits=RedisRateLimits(server, keys),
-                contexts=RedisContexts(server, keys, clock),
+                contexts=contexts,
+                personal=RedisPersonalData(server, keys, live, contexts),
                 engine=engine,
             )
         finally:

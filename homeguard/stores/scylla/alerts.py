@@ -30,7 +30,8 @@ _IN_HOME: Final = (
 )
 STATEMENTS: Final = (_RAISE, _RAISED, _PUT, _IN_HOME)
 
-_DAYS: Final = "alert"
+#: A scope of `days`.
+DAYS: Final = "alert"
 _AT_ONCE: Final = 100
 
 
@@ -51,7 +52,7 @@ class ScyllaAlerts:
 
     async def query(self, home_id: str, *, start: datetime, end: datetime, limit: int = 100) -> list[Alert]:
         limit = min(max(limit, 1), 1000)
-        strand = Strand(scope=_DAYS, name="", span=_IN_HOME, before=(home_id,))
+        strand = Strand(scope=DAYS, name="", span=_IN_HOME, before=(home_id,))
         span = Span(low=first_millisecond(start), high=first_millisecond(end))
         async with self._cql.deadline():
             rows = await newest(self._cql, home_id, [strand], span, limit)
@@ -75,7 +76,7 @@ class ScyllaAlerts:
                 new.append(firsts[key])
             # It may have been cut short before it got its day: as it was raised, it is put there again.
             listed.append(_alert(key[0], row))
-        days = ((a.home_id, _DAYS, "", milliseconds(a.at) // DAY_MS) for a in listed)
+        days = ((a.home_id, DAYS, "", milliseconds(a.at) // DAY_MS) for a in listed)
         await self._cql.write(day_rows(days))
         await self._cql.write(in_partitions(_PUT, 2, [_row(a) for a in listed]))
         ids = {(a.home_id, a.id) for a in new}

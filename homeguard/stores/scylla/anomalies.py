@@ -33,7 +33,8 @@ _OF_DEVICE: Final = (
 )
 STATEMENTS: Final = (_STORED, _PUT_ID, _PUT, _PUT_BY_DEVICE, _IN_HOME, _OF_DEVICE)
 
-_IN_HOME_DAYS, _OF_DEVICE_DAYS = "anomaly", "anomaly_device"
+#: Scopes of `days`.
+IN_HOME_DAYS, OF_DEVICE_DAYS = "anomaly", "anomaly_device"
 _AT_ONCE: Final = 500
 
 
@@ -58,9 +59,9 @@ class ScyllaAnomalies:
         limit = min(max(limit, 1), 1000)
         if device_id:
             device = device_uuid(home_id, device_id)
-            strand = Strand(scope=_OF_DEVICE_DAYS, name=device_id, span=_OF_DEVICE, before=(device,))
+            strand = Strand(scope=OF_DEVICE_DAYS, name=device_id, span=_OF_DEVICE, before=(device,))
         else:
-            strand = Strand(scope=_IN_HOME_DAYS, name="", span=_IN_HOME, before=(home_id,))
+            strand = Strand(scope=IN_HOME_DAYS, name="", span=_IN_HOME, before=(home_id,))
         span = Span(low=first_millisecond(start), high=first_millisecond(end))
         async with self._cql.deadline():
             rows = await newest(self._cql, home_id, [strand], span, limit)
@@ -92,7 +93,7 @@ class ScyllaAnomalies:
             in_home.append((a.home_id, date_cell(day), at, a.id, *rest))
             device = device_uuid(a.home_id, a.device_id)
             of_device.append((device, date_cell(day), at, a.id, a.home_id, *rest))
-            days += ((a.home_id, _IN_HOME_DAYS, "", day), (a.home_id, _OF_DEVICE_DAYS, a.device_id, day))
+            days += ((a.home_id, IN_HOME_DAYS, "", day), (a.home_id, OF_DEVICE_DAYS, a.device_id, day))
             ids.append((a.home_id, bucket(a.id), a.id, at))
         await self._cql.write([*in_partitions(_PUT, 2, in_home), *in_partitions(_PUT_BY_DEVICE, 2, of_device)])
         await self._cql.write(day_rows(days))

@@ -12,14 +12,15 @@ from homeguard.stores.scylla.cql import Ask, Cql
 #: (home, id).
 Key: TypeAlias = tuple[str, str]
 
-_BUCKETS: Final = 8
+#: Parts of a home, the same for ever.
+BUCKETS: Final = 8
 #: Scylla takes at most a hundred keys in one question.
 _ASKED_AT_ONCE: Final = 100
 
 
 def bucket(id_: str) -> int:
     """Which part of its home an id lies in; the same for ever."""
-    return crc32(id_.encode()) % _BUCKETS
+    return crc32(id_.encode()) % BUCKETS
 
 
 async def stored(cql: Cql, text: str, keys: Iterable[Key]) -> set[Key]:

@@ -9,7 +9,8 @@ from homeguard.clock import Clock
 from homeguard.errors import StoreUnavailable
 from homeguard.ports.engine import Engine
 from homeguard.ports.events import AlertStore, AnomalyStore, EventStore
-from homeguard.stores.scylla import alerts, anomalies, days, engine, events
+from homeguard.ports.personal import PersonalData
+from homeguard.stores.scylla import alerts, anomalies, days, engine, events, personal
 from homeguard.stores.scylla.connect import connected
 from homeguard.stores.scylla.failures import refusal
 from homeguard.stores.scylla.schema import up_to_date
@@ -17,6 +18,7 @@ from homeguard.stores.scylla.schema import up_to_date
 KEYSPACE: Final = "iot_events"
 _STATEMENTS: Final = (
     *events.STATEMENTS, *anomalies.STATEMENTS, *alerts.STATEMENTS, *days.STATEMENTS, *engine.STATEMENTS,
+    *personal.STATEMENTS,
 )  # fmt: skip
 
 
@@ -27,6 +29,7 @@ class ScyllaStores:
     events: EventStore
     anomalies: AnomalyStore
     alerts: AlertStore
+    personal: PersonalData
     engine: Engine
 
 
@@ -60,5 +63,6 @@ async def open_scylla(
             events=events.ScyllaEvents(cql, clock),
             anomalies=anomalies.ScyllaAnomalies(cql),
             alerts=alerts.ScyllaAlerts(cql),
+            personal=personal.ScyllaPersonalData(cql),
             engine=server,
         )

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
-
-import apsw
+from typing import Any, Final
 
 from homeguard.model import Anomaly
-from homeguard.stores.sqlite.columns import micros, moment
+from homeguard.stores.sqlite.columns import Cell, micros, moment
 from homeguard.stores.sqlite.database import Database
+from homeguard.stores.sqlite.many_rows import ManyRows
 
-_PUT = (
+_PUT: Final = ManyRows(
     "INSERT INTO anomalies (id, home_id, device_id, at, kind, score, severity, explanation, event_id, metric, value,"
-    " expected_low, expected_high) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (home_id, id) DO NOTHING"
+    " expected_low, expected_high)",
+    13,
+    "ON CONFLICT (home_id, id) DO NOTHING",
 )
 _SELECT = (
     "SELECT id, home_id, device_id, at, kind, score, severity, explanation, event_id, metric, value, expected_low,"
@@ -29,20 +30,13 @@ class SqliteAnomalies:
         self._database = database
 
     async def append(self, anomalies: Sequence[Anomaly]) -> int:
-        rows = [
-            (
+        cells: list[Cell] = []
+        for a in anomalies:
+            cells += (
                 a.id, a.home_id, a.device_id, micros(a.at), a.kind, a.score, a.severity, a.explanation, a.event_id,
                 a.metric, a.value, a.expected_low, a.expected_high,
-            )
-            for a in anomalies
-        ]  # fmt: skip
-
-        def append(c: apsw.Connection) -> int:
-            before = c.total_changes()
-            c.executemany(_PUT, rows).fetchall()
-            return c.total_changes() - before
-
-        return await self._database.write(append)
+            )  # fmt: skip
+        return await self._database.write(lambda c: _PUT.put(c, cells))
 
     async def query(
         self, home_id: str, *, start: datetime, end: datetime, device_id: str = "", limit: int = 100

@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 Cell: TypeAlias = str | int | float | bytes | None
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def micros(at: datetime) -> int:
@@ -21,7 +22,7 @@ def micros_or_none(at: datetime | None) -> int | None:
 
 def moment(value: int) -> datetime:
     """The aware UTC time of `micros`."""
-    return _EPOCH + timedelta(microseconds=value)
+    return _EPOCH + value * _MICROSECOND
 
 
 def moment_or_none(value: int | None) -> datetime | None:

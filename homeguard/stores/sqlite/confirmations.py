@@ -15,18 +15,18 @@ from homeguard.stores.sqlite.journal import INSERT_COMMAND, command_row
 
 _COLUMNS: Final = (
     "id, home_id, user_id, text, detail, tier, effects, created_at, expires_at, caller, state, thread_id, turn_id,"
-    " cause, decided_by, decided_at, outcome"
+    " cause, decided_by, decided_at, outcome, link"
 )
 _SELECT: Final = f"SELECT {_COLUMNS} FROM confirmations "  # noqa: S608 - literals
 _ONE: Final = _SELECT + "WHERE home_id = ? AND id = ?"
 _ALL: Final = _SELECT + "WHERE home_id = ? ORDER BY created_at, id"
 _ADOPT: Final = (
     f"INSERT OR IGNORE INTO confirmations ({_COLUMNS})"  # noqa: S608 - literals
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _PUT: Final = (
     f"INSERT OR REPLACE INTO confirmations ({_COLUMNS})"  # noqa: S608 - literals
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _OPEN: Final = _SELECT + "WHERE home_id = ? AND state = 'open' AND expires_at > ? ORDER BY created_at, id"
 _DECIDE: Final = (
@@ -120,20 +120,21 @@ def _row(confirmation: Confirmation) -> tuple[Cell, ...]:
         confirmation.tier, json_text(confirmation.effects), micros(confirmation.created_at),
         micros(confirmation.expires_at), confirmation.caller, confirmation.state, confirmation.thread_id,
         confirmation.turn_id, confirmation.cause, confirmation.decided_by, micros_or_none(confirmation.decided_at),
-        json_text(confirmation.outcome),
+        json_text(confirmation.outcome), confirmation.link,
     )  # fmt: skip
 
 
 def _confirmation(row: Any) -> Confirmation:
     (
         id_, home_id, user_id, text, detail, tier, effects, created_at, expires_at, caller, state, thread_id, turn_id,
-        cause, decided_by, decided_at, outcome,
+        cause, decided_by, decided_at, outcome, link,
     ) = row  # fmt: skip
     return Confirmation(
         id=id_, home_id=home_id, user_id=user_id, text=text, detail=detail, tier=tier,
         effects=tuple(_effect(effect) for effect in json_value(effects)), created_at=moment(created_at),
         expires_at=moment(expires_at), caller=caller, state=state, thread_id=thread_id, turn_id=turn_id, cause=cause,
         decided_by=decided_by, decided_at=moment_or_none(decided_at), outcome=tuple(json_value(outcome)),
+        link=link,
     )  # fmt: skip
 
 

@@ -37,3 +37,7 @@ class MemoryContexts:
             return None
         found: Mapping[str, Json] = json_value(text)
         return found
+
+    def let_go(self, home_id: str, user_id: str) -> None:
+        """Nothing is known of that person any more."""
+        self._kept.pop((home_id, user_id), None)

@@ -1,12 +1,12 @@
 """What each person and the agent said to one another, by thread, in `home.db`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import apsw
 
 from homeguard.errors import HomeMismatch
-from homeguard.model import Message, Thread
+from homeguard.model import Json, Message, Thread
 from homeguard.stores.json_text import json_text, json_value
 from homeguard.stores.sqlite.columns import Cell, micros, moment
 from homeguard.stores.sqlite.database import Database
@@ -80,6 +80,15 @@ class SqliteConversations:
         given = (home_id, user_id, thread_id, max(limit, 0))
         rows = await self._database.rows(_MESSAGES, given)
         return [_message(row) for row in reversed(rows)]
+
+    async def context(self, home_id: str, user_id: str, thread_id: str) -> Mapping[str, Json]:
+        sql = "SELECT context FROM threads WHERE home_id = ? AND user_id = ? AND id = ?"
+        row = await self._database.row(sql, (home_id, user_id, thread_id))
+        return {} if row is None else dict(json_value(row[0]))
+
+    async def set_context(self, home_id: str, user_id: str, thread_id: str, context: Mapping[str, Json]) -> bool:
+        sql = "UPDATE threads SET context = ? WHERE home_id = ? AND user_id = ? AND id = ?"
+        return await self._database.change(sql, (json_text(context), home_id, user_id, thread_id)) > 0
 
     async def clear(self, home_id: str, user_id: str, thread_id: str = "") -> int:
         def clear(c: apsw.Connection) -> int:

@@ -1,7 +1,7 @@
 """The devices of every home: in `home.db`, and whole in memory, since every event asks for one."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import apsw
@@ -86,6 +86,12 @@ class SqliteDevices:
         self._homes[home_id].pop(device_id, None)
         self._by_id[device_id].pop(home_id, None)
         self._sorted.pop(home_id, None)
+
+    def let_go(self, homes: Collection[str]) -> None:
+        """The devices of these homes are gone from the file: memory follows."""
+        for home_id in homes:
+            for device_id in list(self._homes.get(home_id, {})):
+                self._drop(home_id, device_id)
 
     async def by_device_id(self, device_id: str) -> list[Device]:
         """By home id."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from heapq import merge
 from typing import Any, Final
 
@@ -13,11 +14,13 @@ from homeguard.ports.events import Page
 from homeguard.stores.json_text import json_text, json_value
 from homeguard.stores.sqlite.columns import Cell, micros, moment
 from homeguard.stores.sqlite.database import Database
+from homeguard.stores.sqlite.many_rows import ManyRows
 
-_PUT: Final = (
+_PUT: Final = ManyRows(
     "INSERT INTO events (home_id, event_id, event_type, at, received_at, device_id, user_id, payload,"
-    " firmware_version, signal_strength, is_simulated, source, trust, lane, cause, traceparent)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (home_id, event_id) DO NOTHING"
+    " firmware_version, signal_strength, is_simulated, source, trust, lane, cause, traceparent)",
+    16,
+    "ON CONFLICT (home_id, event_id) DO NOTHING",
 )
 _SELECT: Final = (
     "SELECT home_id, event_id, event_type, at, received_at, device_id, user_id, payload, firmware_version,"
@@ -46,14 +49,10 @@ class SqliteEvents:
         self._database = database
 
     async def append(self, events: Sequence[Event]) -> int:
-        rows = [_row(event) for event in events]
-
-        def append(c: apsw.Connection) -> int:
-            before = c.total_changes()
-            c.executemany(_PUT, rows).fetchall()
-            return c.total_changes() - before
-
-        return await self._database.write(append)
+        cells: list[Cell] = []
+        for event in events:
+            cells += _row(event)
+        return await self._database.write(lambda c: _PUT.put(c, cells))
 
     async def query(
         self,
@@ -119,6 +118,11 @@ def _row(event: Event) -> tuple[Cell, ...]:
     )  # fmt: skip
 
 
+@lru_cache(maxsize=1024)
+def _metadata(firmware: str | None, signal: int | None, is_simulated: bool) -> Metadata:
+    return Metadata(firmware_version=firmware, signal_strength=signal, is_simulated=is_simulated)
+
+
 def _event(row: Any) -> Event:
     (
         home_id, event_id, event_type, at, received_at, device_id, user_id, payload, firmware, signal, simulated,
@@ -127,6 +131,6 @@ def _event(row: Any) -> Event:
     return Event(
         home_id=home_id, event_id=event_id, event_type=event_type, at=moment(at), received_at=moment(received_at),
         device_id=device_id, user_id=user_id, payload=json_value(payload),
-        metadata=Metadata(firmware_version=firmware, signal_strength=signal, is_simulated=bool(simulated)),
+        metadata=_metadata(firmware, signal, bool(simulated)),
         source=source, trust=trust, lane=lane, cause=cause, traceparent=traceparent,
     )  # fmt: skip

@@ -1,10 +1,15 @@
 """What just happened, handed to those who watch a home in this process: at most once, in order, bounded."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import groupby
+from operator import attrgetter
+from typing import Final
 
 from homeguard.ports.live_state import Live
 from homeguard.stores.watching import EVERY_HOME, Watcher
+
+_HOME: Final = attrgetter("home_id")
 
 
 class MemoryFeed:
@@ -15,15 +20,13 @@ class MemoryFeed:
 
     async def publish(self, items: Sequence[Live]) -> None:
         """Hand each item, in order, to those who watch its home and may see it."""
-        for item in items:
-            for watcher in self._watching(item.home_id):
-                if watcher.sees(item):
-                    watcher.put(item)
-
-    def _watching(self, home_id: str) -> Iterator[Watcher]:
-        yield from self._watchers.get(home_id, ())
-        if home_id != EVERY_HOME:
-            yield from self._watchers.get(EVERY_HOME, ())
+        for home_id, found in groupby(items, key=_HOME):
+            run = list(found)
+            for watcher in self._watchers.get(home_id, ()):
+                watcher.offer(run)
+            if home_id != EVERY_HOME:
+                for watcher in self._watchers.get(EVERY_HOME, ()):
+                    watcher.offer(run)
 
     @asynccontextmanager
     async def subscribe(

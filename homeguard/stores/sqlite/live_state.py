@@ -1,7 +1,7 @@
-"""How each device is now: whole in memory, and in `home.db` before anyone is told that it changed."""
+"""How each device is now: whole in memory at once, and written behind to `home.db`, the latest of each device."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -11,11 +11,18 @@ import msgspec
 
 from homeguard.model import LiveState
 from homeguard.ports.live_state import StateChange
-from homeguard.stores.sqlite.attribute_history import Attribute
-from homeguard.stores.sqlite.columns import micros, moment, moment_or_none
+from homeguard.stores.sqlite.attribute_history import Attribute, same
+from homeguard.stores.sqlite.columns import Cell, micros, moment, moment_or_none
 from homeguard.stores.sqlite.database import Database
 
-_PUT: Final = "INSERT OR REPLACE INTO live_states (home_id, device_id, body) VALUES (?, ?, ?)"
+_Key = tuple[str, str]
+
+#: Rows of one statement: a step of SQLite hands the interpreter back and asks for it again, whatever it has done.
+_ROWS: Final = (100, 10, 1)
+_PUT_ONE: Final = "INSERT OR REPLACE INTO live_states (home_id, device_id, body) VALUES (?, ?, ?)"
+_PUT: Final = {rows: _PUT_ONE + ", (?, ?, ?)" * (rows - 1) for rows in _ROWS}
+#: Devices that are written at a stretch.
+_PART: Final = 500
 
 
 @dataclass(slots=True)
@@ -27,17 +34,25 @@ class _Merged:
     available: tuple[int, int, bool] | None = None
     seen: int | None = None
 
-    def take(self, change: StateChange, mine: set[str]) -> bool:
-        """Merge one change; `mine` names the attributes that are already this copy's own."""
-        at, changed = micros(change.at), False
+    def take(self, change: StateChange, turned: set[str]) -> bool:
+        """Merge one change; False when it was known or too old to matter. Attributes that may show otherwise than
+        before are added to `turned`."""
+        at, sequence, changed = micros(change.at), change.sequence, False
+        attributes = self.attributes
         for name, value in change.attributes.items():
-            if name not in mine:
-                known = self.attributes.get(name)
-                self.attributes[name] = Attribute() if known is None else known.copy()
-                mine.add(name)
-            changed |= self.attributes[name].add(at, change.sequence, value)
+            known = attributes.get(name)
+            if known is None:
+                known = attributes[name] = Attribute()
+                last = None
+            else:
+                last = known.points[-1]
+            if known.add(at, sequence, value):
+                changed = True
+                # The same again, and behind all others, shows the same as before.
+                if last is None or at < last[0] or known.points[-1] is last or not same(last[2], value):
+                    turned.add(name)
         if change.available is not None:
-            said = (at, change.sequence, change.available)
+            said = (at, sequence, change.available)
             if self.available is None or said > self.available:
                 self.available = said
                 changed = True
@@ -53,12 +68,15 @@ _DECODER: Final = msgspec.json.Decoder(_Merged)
 
 
 class SqliteLiveStates:
-    """A `LiveStateStore`. A batch is one write; when it fails, memory is as before. `load` comes first."""
+    """A `LiveStateStore`. `apply` changes memory, `flush` makes it last, as do `adopt` and `forget`. `load` comes
+    first."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._merged: dict[tuple[str, str], _Merged] = {}
+        self._merged: dict[_Key, _Merged] = {}
         self._states: dict[str, dict[str, LiveState]] = {}
+        #: Devices of which the file does not have the latest, in the order in which they changed.
+        self._due: dict[_Key, None] = {}
         self._writing = asyncio.Lock()
 
     async def load(self) -> None:
@@ -69,68 +87,72 @@ class SqliteLiveStates:
             self._states.setdefault(home_id, {})[device_id] = _state(home_id, device_id, merged)
 
     async def apply(self, changes: Sequence[StateChange]) -> list[LiveState]:
-        """As the port says; one state a device, in the order in which the devices first occur in `changes`."""
-        async with self._writing:
-            touched: dict[tuple[str, str], _Merged] = {}
-            own: dict[tuple[str, str], set[str]] = {}
-            changed: dict[tuple[str, str], None] = {}
-            for change in changes:
-                key = (change.home_id, change.device_id)
-                merged = touched.get(key)
-                if merged is None:
-                    known = self._merged.get(key)
-                    merged = (
-                        _Merged() if known is None else _Merged(dict(known.attributes), known.available, known.seen)
-                    )
-                    touched[key] = merged
-                    own[key] = set()
-                if merged.take(change, own[key]):
-                    changed[key] = None
-            rows = [
-                (home_id, device_id, _ENCODER.encode(touched[home_id, device_id])) for home_id, device_id in changed
-            ]
-            if not rows:
-                return []
-            shown: list[LiveState] = []
+        """As the port says; one state a device, in the order in which the devices first occur in `changes`. What
+        cannot be written is refused as a whole."""
+        _ENCODER.encode([change.attributes for change in changes])
+        changed: dict[_Key, set[str]] = {}
+        for change in changes:
+            key = (change.home_id, change.device_id)
+            merged = self._merged.get(key)
+            if merged is None:
+                merged = self._merged[key] = _Merged()
+            turned = changed.get(key)
+            if turned is None:
+                turned = set()
+            if merged.take(change, turned):
+                changed[key] = turned
+        return [state for key, turned in changed.items() if (state := self._show(key, turned)) is not None]
 
-            def keep(_: object) -> None:
-                for key in changed:
-                    state = self._keep(key, touched[key])
-                    if state is not None:
-                        shown.append(state)
-
-            await self._database.write(lambda c: c.executemany(_PUT, rows).fetchall(), then=keep)
-            return shown
-
-    def _keep(self, key: tuple[str, str], merged: _Merged) -> LiveState | None:
-        """Publish in memory; None when nothing that shows has changed."""
+    def _show(self, key: _Key, turned: Set[str] | None = None) -> LiveState | None:
+        """Publish in memory what is known of a device, of which only `turned` may show otherwise than before (None: all
+        may); None when nothing does."""
         home_id, device_id = key
+        self._due[key] = None
         states = self._states.setdefault(home_id, {})
         before = states.get(device_id)
-        self._merged[key] = merged
-        states[device_id] = _state(home_id, device_id, merged)
-        return states[device_id] if states[device_id] != before else None
+        after = states[device_id] = _state(home_id, device_id, self._merged[key], before, turned)
+        return after if after != before else None
 
     async def adopt(self, states: Sequence[LiveState]) -> int:
-        """As the port says; one write. The last word on a device that occurs twice is the one that was seen later."""
+        """As the port says. The last word on a device that occurs twice is the one that was seen later."""
+        count = 0
+        for state in states:
+            key, merged = (state.home_id, state.device_id), _adopted(state)
+            here = self._merged.get(key)
+            if here is None or here.seen is None or (merged.seen is not None and here.seen <= merged.seen):
+                self._merged[key] = merged
+                self._show(key)
+                count += 1
+        if count:
+            await self.flush()
+        return count
+
+    async def flush(self) -> None:
+        """As the port says; a part of the devices may be written when it raises, the others stay due."""
         async with self._writing:
-            taken: dict[tuple[str, str], _Merged] = {}
-            count = 0
-            for state in states:
-                key, merged = (state.home_id, state.device_id), _adopted(state)
-                here = taken.get(key) or self._merged.get(key)
-                if here is None or here.seen is None or (merged.seen is not None and here.seen <= merged.seen):
-                    taken[key] = merged
-                    count += 1
-            rows = [(home_id, device_id, _ENCODER.encode(merged)) for (home_id, device_id), merged in taken.items()]
+            while self._due:
+                keys = list(self._due)[:_PART]
+                for key in keys:
+                    del self._due[key]
+                try:
+                    await self._write([(*key, _ENCODER.encode(self._merged[key])) for key in keys])
+                except BaseException:
+                    self._due = {**dict.fromkeys(keys), **self._due}
+                    raise
 
-            def keep(_: object) -> None:
-                for key, merged in taken.items():
-                    self._keep(key, merged)
+    async def _write(self, rows: Sequence[tuple[str, str, bytes]]) -> None:
+        calls: list[tuple[str, tuple[Cell, ...]]] = []
+        first = 0
+        for size in _ROWS:
+            while len(rows) - first >= size:
+                calls.append((_PUT[size], tuple(cell for row in rows[first : first + size] for cell in row)))
+                first += size
 
-            if rows:
-                await self._database.write(lambda c: c.executemany(_PUT, rows).fetchall(), then=keep)
-            return count
+        def put(c: apsw.Connection) -> None:
+            for sql, cells in calls:
+                c.execute(sql, cells)
+
+        await self._database.write(put)
 
     async def get(self, home_id: str, device_id: str) -> LiveState | None:
         return self._states.get(home_id, {}).get(device_id)
@@ -146,6 +168,7 @@ class SqliteLiveStates:
 
             def drop(_: None) -> None:
                 self._merged.pop((home_id, device_id), None)
+                self._due.pop((home_id, device_id), None)
                 self._states.get(home_id, {}).pop(device_id, None)
 
             await self._database.write(forget, then=drop)
@@ -175,13 +198,24 @@ def _adopted(state: LiveState) -> _Merged:
     )
 
 
-def _state(home_id: str, device_id: str, merged: _Merged) -> LiveState:
-    names = sorted(merged.attributes)
+def _state(
+    home_id: str, device_id: str, merged: _Merged, before: LiveState | None = None, turned: Set[str] | None = None
+) -> LiveState:
+    """What shows; taken over from `before` but for the attributes that `turned`, where both are known."""
+    if before is None or turned is None or not turned <= before.attributes.keys():
+        names = sorted(merged.attributes)
+        attributes = {name: merged.attributes[name].value for name in names}
+        changed_at = {name: moment(merged.attributes[name].since) for name in names}
+    elif turned:
+        attributes = {**before.attributes, **{name: merged.attributes[name].value for name in turned}}
+        changed_at = {**before.changed_at, **{name: moment(merged.attributes[name].since) for name in turned}}
+    else:
+        attributes, changed_at = dict(before.attributes), dict(before.changed_at)
     return LiveState(
         home_id=home_id,
         device_id=device_id,
-        attributes={name: merged.attributes[name].value for name in names},
-        changed_at={name: moment(merged.attributes[name].since) for name in names},
+        attributes=attributes,
+        changed_at=changed_at,
         available=merged.available is not None and merged.available[2],
         last_seen_at=moment_or_none(merged.seen),
     )

@@ -53,8 +53,10 @@ def hold(data_dir: Path) -> Iterator[Held]:
         _lock(fd, data_dir)
         os.ftruncate(fd, 0)
         os.write(fd, msgspec.json.encode({"pid": os.getpid()}) + b"\n")
-        yield Held(fd)
-        os.ftruncate(fd, 0)
+        try:
+            yield Held(fd)
+        finally:
+            os.ftruncate(fd, 0)
     finally:
         os.close(fd)
 

@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-import os
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,35 +13,38 @@ from typing import Final
 
 from homeguard.clock import Clock
 from homeguard.errors import HomeGuardError, Overloaded, StartRefused, StoreUnavailable
+from homeguard.files import sync_directory
 from homeguard.ports.log import RETRIES, NewRecord, Record
-from homeguard.stores.sqlite.appender import SEGMENT_SIZE, Append, Appender, Written, sync_directory
+from homeguard.stores.sqlite.appender import SEGMENT_SIZE, Append, Appender, Written
 from homeguard.stores.sqlite.columns import micros, moment
+from homeguard.stores.sqlite.gathering import Gathering
+from homeguard.stores.sqlite.log_recovery import LogDamage, recover_log
 from homeguard.stores.sqlite.offsets import check_group, load_offsets, save_offsets
 from homeguard.stores.sqlite.segments import (
     Place,
-    Scan,
     Segment,
     encode,
     first_since,
     last_of,
     locate,
     read_from,
-    scan,
-    segment_path,
-    segments_in,
     starts_at,
 )
 
-#: What may wait for the disk.
+#: What may wait for the disk; appends that are all of the safety lane have a reserve of a tenth on top.
 WAITING_BYTES: Final = 64 * 1024 * 1024
+_RESERVE: Final = 1.1
 #: What is kept in memory for groups that keep up.
 TAIL_RECORDS: Final = 20_000
 TAIL_BYTES: Final = 16 * 1024 * 1024
 #: So many that were handed out and not committed are counted for each group.
 OPEN_RECORDS: Final = 100_000
 READ_CHUNK: Final = 1024 * 1024
+#: A reader to whom so many records are nothing passes them over, before memory forgets them.
+PASS_OVER: Final = 2_000
 FLUSH_EVERY_S: Final = 1.0
 ANSWER_LIMIT_S: Final = 60.0
+_LOOK_EVERY_S: Final = 1.0
 
 _logger = logging.getLogger(__name__)
 
@@ -60,11 +62,13 @@ async def open_log(directory: Path, clock: Clock, *, segment_size: int = SEGMENT
     except OSError as error:
         raise StartRefused(f"the log in {directory} cannot be opened: {error.strerror}") from error
     flushing = asyncio.create_task(log._flush_regularly(), name="log-offsets")
+    watching = asyncio.create_task(log._give_up_regularly(), name="log-answers")
     try:
         yield log
     finally:
         await log._close()
         await flushing
+        await watching
 
 
 @dataclass(slots=True, eq=False)
@@ -74,13 +78,26 @@ class _Group:
     position: int
     committed: int
     delivered: int
+    #: The log's end when the group was opened or moved: what lies before is no sign that it is slow.
+    inherited: int = 0
     #: What it reads; None before its first read.
     wanted: frozenset[str] | None = None
+    #: Which records of these topics are for it; None: all.
+    takes: Callable[[Record], bool] | None = None
     #: Offsets that were handed out and are not committed.
     open: deque[int] = field(default_factory=lambda: deque(maxlen=OPEN_RECORDS))
     place: Place | None = None
     #: One reader at a time moves the position.
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    #: Its readers that have nothing to read.
+    waiting: "list[asyncio.Future[bool]]" = field(default_factory=list)
+
+    def is_for(self, record: Record) -> bool:
+        return record.topic in (self.wanted or ()) and (self.takes is None or self.takes(record))
+
+    def wake(self) -> None:
+        for waiter in self.waiting:
+            _answer(waiter, True)
 
     def settle(self) -> bool:
         """When nothing that was handed out is open, what was passed over is done too; True when that moved it."""
@@ -104,11 +121,15 @@ class SegmentLog:
         self._groups: dict[str, _Group] = {}
         self._moved: set[str] = set()
         self._moved_any = asyncio.Event()
-        self._arrived = asyncio.Event()
+        self._gathering: Gathering | None = None
         self._waiting_bytes = 0
+        #: Appends that were handed over and not answered, in their order.
+        self._unanswered: deque[Append] = deque()
         self._last_at = 0
         self._closed = False
         self._ended = asyncio.Event()
+        #: What was wrong with the files when they were opened.
+        self.damage: tuple[LogDamage, ...] = ()
 
     # --- appending
 
@@ -119,53 +140,75 @@ class SegmentLog:
         # Times never step back in the log, so that `seek` can search.
         at = max(self._last_at, micros(self._clock.now()))
         data = encode(records, at)
-        if self._closed or self._appender is None:
+        if self._closed or self._gathering is None:
             raise StoreUnavailable("the log is closed")
         if self._waiting_bytes and self._waiting_bytes + len(data) > WAITING_BYTES:
-            raise Overloaded("too much waits for the log's disk", retry_after_s=1)
-        job = Append(tuple(records), data, at, asyncio.get_running_loop().create_future())
-        self._appender.submit(job)
+            urgent = all(record.headers.get("lane") == "safety" for record in records)
+            if not urgent or self._waiting_bytes + len(data) > WAITING_BYTES * _RESERVE:
+                raise Overloaded("too much waits for the log's disk", retry_after_s=1)
+        loop = asyncio.get_running_loop()
+        job = Append(tuple(records), data, at, loop.create_future(), loop.time())
+        self._gathering.add(job)
+        self._unanswered.append(job)
         self._last_at = at
         self._waiting_bytes += len(data)
-        try:
-            async with asyncio.timeout(ANSWER_LIMIT_S):
-                await job.future
-        except TimeoutError as error:
-            raise StoreUnavailable(f"the log's disk did not answer within {ANSWER_LIMIT_S:g} s") from error
+        await job.future
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What waits for the disk."""
+        return self._waiting_bytes
+
+    def behind(self, group: str) -> int:
+        """Records that were appended since the group was opened or moved, and that it has not read yet; 0 for a group
+        that is not known."""
+        reader = self._groups.get(group)
+        return 0 if reader is None else max(0, self._end - max(reader.position, reader.inherited))
+
+    async def _give_up_regularly(self) -> None:
+        """Tell those who wait for a disk that does not answer. One look a second is cheaper than a timer an append."""
+        loop = asyncio.get_running_loop()
+        while not self._ended.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await self._ended.wait()
+            for job in self._unanswered:
+                if job.since > loop.time() - ANSWER_LIMIT_S:
+                    break
+                if not job.future.done():
+                    job.future.set_exception(
+                        StoreUnavailable(f"the log's disk did not answer within {ANSWER_LIMIT_S:g} s")
+                    )
 
     def _acknowledge(self, written: Written) -> None:
-        """A group is on disk (or failed): let it be read, answer its callers, wake the readers."""
+        """A group is on disk (or failed): let it be read, answer its callers, wake the readers whom it concerns."""
         if written.begun is not None:
             self._segments.append(written.begun)
-        offset = written.first
+        error, offset, fresh = written.error, written.first, []
         for job in written.group:
+            self._unanswered.popleft()
             self._waiting_bytes -= len(job.data)
-            if written.error is None:
+            if error is None:
                 at = moment(job.appended_at)
                 for new in job.records:
-                    self._tail.append(
-                        Record(
-                            topic=new.topic,
-                            partition=0,
-                            offset=offset,
-                            key=new.key,
-                            value=new.value,
-                            headers=new.headers,
-                            appended_at=at,
-                        )
-                    )
+                    fresh.append(_read_as(new, offset, at))
                     offset += 1
                 self._tail_bytes += len(job.data)
             if not job.future.done():
-                if written.error is None:
+                if error is None:
                     job.future.set_result(None)
                 else:
-                    job.future.set_exception(_again(written.error))
-        if written.error is None:
+                    job.future.set_exception(_again(error))
+        if error is None:
+            self._tail += fresh
             self._end = offset
             self._shorten_tail()
-            self._arrived.set()
-            self._arrived = asyncio.Event()
+            for reader in self._groups.values():
+                is_behind = offset - reader.position > PASS_OVER
+                if reader.waiting and (is_behind or any(map(reader.is_for, fresh))):
+                    reader.wake()
+        if self._gathering is not None:
+            self._gathering.landed()
 
     def _shorten_tail(self) -> None:
         while len(self._tail) > TAIL_RECORDS or self._tail_bytes > TAIL_BYTES:
@@ -178,25 +221,36 @@ class SegmentLog:
     async def read(self, group: str, topics: Sequence[str], *, limit: int, wait_s: float) -> list[Record]:
         """As the port says. Raises InvalidInput when a group cannot be called so."""
         reader, wanted = self._group(group), frozenset(topics)
-        loop = asyncio.get_running_loop()
-        until = loop.time() + wait_s
+        until = asyncio.get_running_loop().time() + wait_s
         while True:
             if self._closed:
                 raise StoreUnavailable("the log is closed")
-            arrived = self._arrived
             async with reader.moving:
                 reader.wanted = wanted
                 self._pass_over_deleted(group, reader)
                 found = await self._next(reader, wanted, max(1, limit))
                 if reader.settle():
                     self._note_moved(group)
-            if found:
+            if found or not await self._arrival(reader, until):
                 return found
-            try:
-                async with asyncio.timeout_at(until):
-                    await arrived.wait()
-            except TimeoutError:
-                return []
+
+    def sift(self, group: str, takes: Callable[[Record], bool] | None) -> None:
+        """From now on `group` reads only the records that it takes (None: all), and is not woken for others."""
+        self._group(group).takes = takes
+
+    async def _arrival(self, reader: _Group, until: float) -> bool:
+        """True when there may be something to read, False when the loop's time is `until` before that."""
+        loop = asyncio.get_running_loop()
+        if loop.time() >= until:
+            return False
+        waiter: asyncio.Future[bool] = loop.create_future()
+        end = loop.call_at(until, _answer, waiter, False)
+        reader.waiting.append(waiter)
+        try:
+            return await waiter
+        finally:
+            reader.waiting.remove(waiter)
+            end.cancel()
 
     def _pass_over_deleted(self, group: str, reader: _Group) -> None:
         """Nothing is kept for a group that `trim` does not wait for."""
@@ -223,16 +277,12 @@ class SegmentLog:
         return []
 
     def _from_tail(self, reader: _Group, wanted: frozenset[str], limit: int, index: int) -> list[Record]:
-        found: list[Record] = []
-        tail, size = self._tail, len(self._tail)
-        while index < size and len(found) < limit:
-            record = tail[index]
-            if record.topic in wanted:
-                found.append(record)
-            index += 1
-        reader.position = self._end - size + index
+        some = self._tail[index : index + limit]
+        reader.position += len(some)
         reader.place = None
-        return found
+        if reader.takes is None:
+            return [record for record in some if record.topic in wanted]
+        return [record for record in some if record.topic in wanted and reader.takes(record)]
 
     def _from_files(self, reader: _Group, wanted: frozenset[str], limit: int) -> list[Record]:
         place = self._place(reader)
@@ -241,7 +291,7 @@ class SegmentLog:
         if after == place:
             raise StoreUnavailable(f"the record at byte {place.position} of {place.segment.path} is cut off")
         reader.position, reader.place = after.offset, after
-        return found
+        return found if reader.takes is None else [record for record in found if reader.takes(record)]
 
     def _place(self, reader: _Group) -> Place:
         """Where the reader's next record lies; found by a walk when it comes anew to the files."""
@@ -257,6 +307,7 @@ class SegmentLog:
             found = 0 if at is None else await asyncio.to_thread(self._offset_since, micros(at))
             offset = max(found, self._segments[0].first)
             reader.position = reader.committed = reader.delivered = offset
+            reader.inherited = self._end
             reader.open.clear()
             reader.place = None
             self._note_moved(group)
@@ -279,9 +330,11 @@ class SegmentLog:
         if not records:
             return
         reader = self._group(group)
-        done = max(record.offset for record in records) + 1
+        done = max([record.offset for record in records]) + 1
         if done > reader.committed:
             reader.committed = done
+            if done >= reader.delivered:
+                reader.open.clear()
             while reader.open and reader.open[0] < done:
                 reader.open.popleft()
             reader.settle()
@@ -298,7 +351,7 @@ class SegmentLog:
         start = self._end - len(self._tail)
         if first < start:
             return len(reader.open) + self._end - first
-        return len(reader.open) + sum(r.topic in reader.wanted for r in islice(self._tail, first - start, None))
+        return len(reader.open) + sum(map(reader.is_for, islice(self._tail, first - start, None)))
 
     async def tail(self, topic: str, *, limit: int) -> list[Record]:
         """As the port says. What memory no longer holds is read back through the files."""
@@ -339,7 +392,7 @@ class SegmentLog:
         if (group := self._groups.get(name)) is None:
             check_group(name)
             first = self._segments[0].first
-            group = self._groups[name] = _Group(first, first, first)
+            group = self._groups[name] = _Group(first, first, first, inherited=self._end)
             self._note_moved(name)
         return group
 
@@ -375,18 +428,16 @@ class SegmentLog:
         groups = self._directory / "groups"
         groups.mkdir(parents=True, exist_ok=True)
         offsets = load_offsets(groups)
-        self._segments = segments_in(self._directory) or [Segment(0, segment_path(self._directory, 0))]
-        self._segments[-1].path.touch(mode=0o600)
-        sync_directory(self._directory)
-        self._check_unread(min((at for name, at in offsets.items() if name != RETRIES), default=0))
+        recovered = recover_log(self._directory, offsets)
+        self._segments, found, offsets = recovered.segments, recovered.last, recovered.offsets
+        self.damage = (*self.damage, *recovered.damage)
         last = self._segments[-1]
-        found = _mend(last)
         self._end = last.first + found.count
         self._last_at = found.last_at
         first = self._segments[0].first
         for name, offset in offsets.items():
             offset = min(max(offset, first), self._end)
-            self._groups[name] = _Group(offset, offset, offset)
+            self._groups[name] = _Group(offset, offset, offset, inherited=self._end)
 
         def tell(written: Written) -> None:
             # A loop that was closed has nobody who waits.
@@ -394,39 +445,32 @@ class SegmentLog:
                 loop.call_soon_threadsafe(self._acknowledge, written)
 
         self._appender = Appender(self._directory, last, self._end, found.good, tell, segment_size)
+        self._gathering = Gathering(loop, self._appender.submit)
         self._appender.start()
-
-    def _check_unread(self, committed: int) -> None:
-        """Every file but the last that a group has yet to read is whole; the others are checked when they are read."""
-        for segment, following in zip(self._segments, self._segments[1:], strict=False):
-            if following.first <= committed:
-                continue
-            found = scan(segment)
-            if found.good < found.size:
-                raise StartRefused(f"the log is damaged: the record at byte {found.good} of {segment.path}")
-            if segment.first + found.count != following.first:
-                raise StartRefused(f"the log lacks what lies between {segment.path} and {following.path}")
 
     async def _close(self) -> None:
         self._closed = True
+        if self._gathering is not None:
+            self._gathering.flush()
         if self._appender is not None:
             await asyncio.to_thread(self._appender.close)
         # What the thread told last is run before the readers are sent home.
         await asyncio.sleep(0)
-        self._arrived.set()
+        for reader in self._groups.values():
+            reader.wake()
         self._ended.set()
         self._moved_any.set()
 
 
-def _mend(segment: Segment) -> Scan:
-    """Cut off what a crash left behind the last whole append. It was never acknowledged."""
-    found = scan(segment)
-    if found.good < found.size:
-        _logger.warning("cut %d unfinished bytes off the end of %s", found.size - found.good, segment.path)
-        with segment.path.open("r+b") as file:
-            file.truncate(found.good)
-            os.fsync(file.fileno())
-    return found
+def _answer(waiter: "asyncio.Future[bool]", answer: bool) -> None:
+    if not waiter.done():
+        waiter.set_result(answer)
+
+
+def _read_as(new: NewRecord, offset: int, at: datetime) -> Record:
+    return Record(
+        topic=new.topic, partition=0, offset=offset, key=new.key, value=new.value, headers=new.headers, appended_at=at
+    )
 
 
 def _again(error: HomeGuardError) -> HomeGuardError:

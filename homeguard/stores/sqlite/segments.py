@@ -8,12 +8,12 @@ import mmap
 import os
 import re
 import struct
-import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 from homeguard.errors import PayloadTooLarge, StoreUnavailable
 from homeguard.ports.log import NewRecord, Record
@@ -75,20 +75,20 @@ def encode(records: Sequence[NewRecord], appended_at: int) -> bytes:
     """
     parts: list[bytes] = []
     last = len(records) - 1
-    encoded: tuple[object, bytes] = (None, b"")
+    # Records that came together share their headers: one object for each lane.
+    written: dict[int, bytes] = {}
     for number, record in enumerate(records):
-        topic, key = record.topic.encode(), record.key.encode()
-        # Records that came together share their headers.
-        if record.headers is not encoded[0]:
-            encoded = (record.headers, json_text(record.headers).encode() if record.headers else b"")
-        headers = encoded[1]
-        if len(record.value) + len(headers) > RECORD_LIMIT or len(topic) > 0xFFFF or len(key) > 0xFFFF:
+        topic, key, value = record.topic.encode(), record.key.encode(), record.value
+        headers = written.get(id(record.headers))
+        if headers is None:
+            headers = json_text(record.headers).encode() if record.headers else b""
+            written[id(record.headers)] = headers
+        if len(value) + len(headers) > RECORD_LIMIT or len(topic) > 0xFFFF or len(key) > 0xFFFF:
             raise PayloadTooLarge("a record of the log holds at most 8 MiB", field=f"records.{number}")
         flags = _LAST_OF_APPEND if number == last else 0
         head = _HEAD.pack(flags, appended_at, len(topic), len(key), len(headers))
-        body = b"".join((head, topic, key, headers, record.value))
-        parts.append(_FRAME.pack(len(body), zlib.crc32(body)))
-        parts.append(body)
+        body = b"".join((head, topic, key, headers, value))
+        parts += (_FRAME.pack(len(body), crc32(body)), body)
     return b"".join(parts)
 
 
@@ -121,7 +121,7 @@ def _body_length(view: memoryview, position: int) -> int | None:
         return None
     length, checksum = _FRAME.unpack_from(view, position)
     start = position + _FRAME.size
-    if length < _HEAD.size or start + length > len(view) or zlib.crc32(view[start : start + length]) != checksum:
+    if length < _HEAD.size or start + length > len(view) or crc32(view[start : start + length]) != checksum:
         return None
     return int(length)
 
@@ -146,7 +146,7 @@ def read_from(
         if start + length > len(data):
             break
         body = data[start : start + length]
-        if zlib.crc32(body) != checksum:
+        if crc32(body) != checksum:
             raise StoreUnavailable(f"the record at byte {position + at} of {place.segment.path} is damaged")
         record = _record(body, offset, wanted)
         if record is not None:

@@ -1,7 +1,7 @@
 """What waits for an engine that is away, in `spool.db`."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ import apsw
 from homeguard.clock import Clock
 from homeguard.errors import Overloaded
 from homeguard.ports.spool import Backlog, Entry, Waiting
+from homeguard.stores.json_text import json_text
 from homeguard.stores.sqlite.columns import micros, moment
 from homeguard.stores.sqlite.database import Database, open_database
 
@@ -35,6 +36,12 @@ _TRIM_ASIDE: Final = (
     "DELETE FROM waiting WHERE engine = ?1 AND is_aside = 1 AND number NOT IN"
     " (SELECT number FROM waiting WHERE engine = ?1 AND is_aside = 1 ORDER BY number DESC LIMIT ?2)"
 )
+_FORGET_ASIDE: Final = (
+    "DELETE FROM waiting WHERE engine = ? AND is_aside = 1 AND concern <> ?"
+    " AND EXISTS (SELECT 1 FROM json_each(?) AS text WHERE text.value <> '' AND instr(waiting.value, text.value) > 0)"
+)
+#: What was handed over is gone from the file, too.
+_SECURE: Final = "PRAGMA secure_delete = ON"
 _BACKLOGS: Final = (
     "SELECT engine, sum(1 - is_aside), min(CASE WHEN is_aside = 0 THEN kept_at END), sum(is_aside) FROM waiting"
     " GROUP BY engine ORDER BY engine"
@@ -74,6 +81,7 @@ class SqliteSpool:
 
     async def load(self) -> None:
         """Count what waits."""
+        await self._database.write(lambda c: c.execute(_SECURE).fetchall())
         for counts in (self._rows, self._total, self._size):
             counts.clear()
         for engine, concern, rows, size in await self._database.rows(_SIZES):
@@ -157,6 +165,9 @@ class SqliteSpool:
     async def aside(self, engine: str) -> list[Waiting]:
         sql = _SELECT + "WHERE engine = ? AND is_aside = 1 ORDER BY number"
         return [_waiting(row) for row in await self._database.rows(sql, (engine,))]
+
+    async def forget_aside(self, engine: str, texts: Collection[str], *, but: str = "") -> int:
+        return await self._database.change(_FORGET_ASIDE, (engine, but, json_text(sorted(texts))))
 
     def count(self, engine: str, concern: str = "") -> int:
         return self._rows[engine, concern] if concern else self._total[engine]

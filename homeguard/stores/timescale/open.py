@@ -10,9 +10,11 @@ from typing import Final
 
 from homeguard.clock import Clock
 from homeguard.ports.engine import Engine
+from homeguard.ports.personal import PersonalData
 from homeguard.ports.readings import ReadingStore
 from homeguard.stores.postgresql import Pool, open_pool
 from homeguard.stores.timescale.ground import LEDGER, Ground, find_ground
+from homeguard.stores.timescale.personal import TimescalePersonalData
 from homeguard.stores.timescale.readings import TimescaleReadings
 from homeguard.stores.timescale.retention import Retention
 
@@ -28,6 +30,7 @@ class TimescaleStores:
     """What is kept here, and the server that keeps it."""
 
     readings: ReadingStore
+    personal: PersonalData
     engine: Engine
 
 
@@ -63,7 +66,11 @@ async def open_timescale(
         retention = Retention(pool=pool, clock=clock, keep=keep, partitioned=not ground.is_extension)
         keeping = asyncio.create_task(retention.run(), name="retention of readings")
         try:
-            yield TimescaleStores(readings=TimescaleReadings(pool, clock), engine=engine)
+            yield TimescaleStores(
+                readings=TimescaleReadings(pool, clock),
+                personal=TimescalePersonalData(pool, is_extension=ground.is_extension),
+                engine=engine,
+            )
         finally:
             keeping.cancel()
             with suppress(asyncio.CancelledError):

@@ -220,7 +220,7 @@ def rigging(tmp_path: Path) -> Callable[..., Any]:
     """Makes rigs, each in a folder of its own."""
 
     @asynccontextmanager
-    async def make(name: str = "rig", deadline_s: float = 0.5) -> AsyncIterator[Rig]:
+    async def make(name: str = "rig", deadline_s: float = 30.0) -> AsyncIterator[Rig]:
         clock, wire = ManualClock(), Wire()
         async with AsyncExitStack() as stack:
             local = await stack.enter_async_context(open_embedded(tmp_path / name / "local", clock))

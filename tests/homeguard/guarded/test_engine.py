@@ -44,16 +44,17 @@ async def test_a_call_that_may_be_repeated_is_tried_four_times_and_says_when_to_
     assert re.fullmatch(r"The engine does not answer \(connection reset by peer\); try again in \d s", error.message)
 
 
-async def test_after_a_call_without_any_answer_the_next_ones_wait_less_until_a_look_goes_well(rig):
-    rig.wire.mode, rig.wire.ping_mode = "hangs", "ok"
-    limits = [(await caught(rig.engine.call(homes, idempotent=False))).message for _ in range(2)]
-    assert "no answer within 0.5 s" in limits[0]
-    assert "no answer within 0.3 s" in limits[1]
-    own = await caught(rig.engine.call(homes, deadline_s=0.05))
-    assert "no answer within 0.05 s" in own.message
+async def test_after_a_call_without_any_answer_the_next_ones_wait_less_until_a_look_goes_well(rigging):
+    async with rigging(deadline_s=0.5) as rig:
+        rig.wire.mode, rig.wire.ping_mode = "hangs", "ok"
+        limits = [(await caught(rig.engine.call(homes, idempotent=False))).message for _ in range(2)]
+        assert "no answer within 0.5 s" in limits[0]
+        assert "no answer within 0.3 s" in limits[1]
+        own = await caught(rig.engine.call(homes, deadline_s=0.05))
+        assert "no answer within 0.05 s" in own.message
 
-    await rig.clock.advance(10)
-    assert "no answer within 0.5 s" in (await caught(rig.engine.call(homes, idempotent=False))).message
+        await rig.clock.advance(10)
+        assert "no answer within 0.5 s" in (await caught(rig.engine.call(homes, idempotent=False))).message
 
 
 async def test_a_call_that_may_not_be_repeated_is_tried_once(rig):
