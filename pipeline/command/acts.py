@@ -4,18 +4,22 @@ Each takes the stored effect as it was judged, and the id that makes it happen o
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from homeguard.clock import Clock, iso
 from homeguard.effects import fingerprint
-from homeguard.errors import InvalidInput, NotFound
+from homeguard.errors import Conflict, InvalidInput, NotFound
 from homeguard.gate import is_sensitive
 from homeguard.ids import derived_id
-from homeguard.model import Automation, Effect, Event, Json, Principal
+from homeguard.model import Automation, Command, Effect, Event, Json, Principal
+from homeguard.policy import lowers_guard
 from homeguard.ports.automations import AutomationStore
 from homeguard.ports.devices import DeviceStore
 from homeguard.ports.live_state import Live, LiveFeed, LiveStateStore
+from homeguard.ports.permissions import Permissions
 from homeguard.ports.users import UserStore
+from pipeline.command.standing import permission_of
 from pipeline.command.words import Act
 from pipeline.intake.intake import Intake
 
@@ -33,7 +37,9 @@ class Acts:
         feed: LiveFeed,
         intake: Intake,
         clock: Clock,
+        permissions: Permissions | None = None,
     ) -> None:
+        self._permissions = permissions
         self._users = users
         self._devices = devices
         self._live = live
@@ -44,16 +50,44 @@ class Acts:
 
     def registry(self) -> Mapping[str, Act]:
         """By the kind of the effect."""
-        return {
+        acts: dict[str, Act] = {
             "set_mode": self.set_mode,
             "create_automation": self.create_automation,
             "delete_automation": self.delete_automation,
             "delete_device": self.delete_device,
         }
+        if self._permissions is not None:
+            acts |= {"create_permission": self.create_permission, "revoke_permission": self.revoke_permission}
+        return acts
+
+    async def is_done(self, command: Command) -> bool | None:
+        """Was this act, as the journal has it, carried out? None: that cannot be seen."""
+        home_id, given = command.home_id, command.parameters
+        match command.command:
+            case "set_mode":
+                home = await self._users.home(home_id)
+                return home is not None and (home.mode, home.arm_state) == (
+                    given.get("mode"), command.set.get("arm_state")
+                )  # fmt: skip
+            case "create_automation":
+                automation_id = str(given.get("id") or derived_id("automation", command.id))
+                return await self._automations.get(home_id, automation_id) is not None
+            case "delete_automation":
+                return await self._automations.get(home_id, str(given.get("id") or "")) is None
+            case "delete_device":
+                return await self._devices.get(home_id, command.device_id) is None
+            case "create_permission" if self._permissions is not None:
+                return await self._permissions.get(home_id, derived_id("permission", command.id)) is not None
+            case "revoke_permission" if self._permissions is not None:
+                found = await self._permissions.get(home_id, str(given.get("id") or ""))
+                return found is None or found.revoked_at is not None
+            case _:
+                return None
 
     async def set_mode(self, principal: Principal, effect: Effect, act_id: str) -> Mapping[str, Json]:
         """Set the mode and the arm state that the effect names; tells both."""
         mode, arm_state = effect.parameters["mode"], effect.set["arm_state"]
+        await self._check_guard(principal.home_id, effect)
         await self._users.set_mode(principal.home_id, mode, arm_state)  # type: ignore[arg-type]
         told: dict[str, Json] = {"mode": mode, "arm_state": arm_state}
         await self._intake.submit([self._event(principal, "mode_changed", told, act_id)])
@@ -61,11 +95,12 @@ class Acts:
         return told
 
     async def create_automation(self, principal: Principal, effect: Effect, act_id: str) -> Mapping[str, Json]:
-        """Store the automation of the effect's parameters, enabled; tells its id and name.
+        """Store the automation of the effect's parameters, enabled unless they say not; tells its id and name.
 
         An automation with sensitive effects got here by the card, so these are approved, exactly as they are.
         """
         given: Mapping[str, Any] = effect.parameters
+        devices = {device.id: device for device in await self._devices.of_home(principal.home_id)}
         now = self._clock.now()
         automation = Automation(
             id=str(given.get("id") or derived_id("automation", act_id)),
@@ -75,13 +110,14 @@ class Acts:
             conditions=tuple(given.get("conditions") or ()),
             actions=tuple(given["actions"]),
             version=str(given.get("version") or ""),
-            approved=tuple(fingerprint(e) for e in effect.contains if is_sensitive(e)),
+            enabled=given.get("enabled") is not False,
+            approved=tuple(fingerprint(e) for e in effect.contains if is_sensitive(e, devices.get(e.device_id))),
             created_by=principal.user_id,
             created_at=now,
             updated_at=now,
         )
         await self._automations.put(automation)
-        return {"automation_id": automation.id, "name": automation.name, "enabled": True}
+        return {"automation_id": automation.id, "name": automation.name, "enabled": automation.enabled}
 
     async def delete_automation(self, principal: Principal, effect: Effect, act_id: str) -> Mapping[str, Json]:
         automation_id = str(effect.parameters.get("id") or "")
@@ -93,11 +129,38 @@ class Acts:
         device_id = effect.device_id
         if not device_id:
             raise InvalidInput("which device?", field="device_id")
-        if not await self._devices.delete(principal.home_id, device_id):
-            raise NotFound("this home has no such device", code="DEVICE_NOT_FOUND")
+        is_gone = await self._devices.delete(principal.home_id, device_id)
         await self._live.forget(principal.home_id, device_id)
         self._intake.forget_devices(principal.home_id)
+        if not is_gone:
+            raise NotFound("this home has no such device", code="DEVICE_NOT_FOUND")
         return {"device_id": device_id, "deleted": True}
+
+    async def _check_guard(self, home_id: str, effect: Effect) -> None:
+        """Raises Conflict: somebody armed the home meanwhile, so what was judged as no lowering would be one now."""
+        home = await self._users.home(home_id)
+        if home is None or lowers_guard(effect):
+            return
+        if lowers_guard(replace(effect, before={**effect.before, "arm_state": home.arm_state})):
+            raise Conflict("the home was armed meanwhile: say it again", code="CONFIRMATION_OUTDATED")
+
+    async def create_permission(self, principal: Principal, effect: Effect, act_id: str) -> Mapping[str, Json]:
+        """Keep what the card said; tells its id and name."""
+        assert self._permissions is not None
+        permission = permission_of(
+            effect, permission_id=derived_id("permission", act_id), home_id=principal.home_id, by=principal.user_id,
+            now=self._clock.now(),
+        )  # fmt: skip
+        await self._permissions.put(permission)
+        return {"permission_id": permission.id, "name": permission.name}
+
+    async def revoke_permission(self, principal: Principal, effect: Effect, act_id: str) -> Mapping[str, Json]:
+        assert self._permissions is not None
+        permission_id = str(effect.parameters.get("id") or "")
+        now = self._clock.now()
+        if await self._permissions.revoke(principal.home_id, permission_id, by=principal.user_id, at=now) is None:
+            raise NotFound("this home has no such permission", code="PERMISSION_NOT_FOUND")
+        return {"permission_id": permission_id, "revoked": True}
 
     def _event(self, principal: Principal, event_type: str, payload: Mapping[str, Json], act_id: str) -> Event:
         now = self._clock.now()

@@ -3,12 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from msgspec.structs import replace
 
 from homeguard.clock import Clock, iso
 from homeguard.errors import DriverFailed, HomeGuardError
 from homeguard.gate import Verdict
 from homeguard.ids import derived_id
-from homeguard.model import Command, Device, Effect, Event, Metadata, Outcome
+from homeguard.model import Command, Device, Effect, Event, Json, Metadata, Outcome
 from homeguard.ports.journal import Journal
 from homeguard.ports.live_state import Live, LiveFeed
 from pipeline.command.show import show_result
@@ -16,8 +20,12 @@ from pipeline.command.waiting import Reports
 from pipeline.command.words import CommandResult
 from pipeline.drivers.protocol import Driver
 from pipeline.intake.intake import Intake
+from pipeline.topics import AGENT_ACTED
 
 log = logging.getLogger("homeguard.command")
+
+#: Callers whose commands are told in the topic `agent-actions`: our assistant, and programs that act for a person.
+ASSISTANTS: Final = ("agent", "client")
 
 
 class Execution:
@@ -76,7 +84,8 @@ class Execution:
         return "sent", f"{device.name} has not confirmed it yet"
 
     async def record(self, command: Command, outcome: Outcome, reason: str) -> None:
-        """Append the outcome to the log. Safe to repeat: a command has one such event."""
+        """Append the outcome to the log, in the same append for those who follow what assistants do. Safe to repeat: a
+        command has one such event."""
         now = self._clock.now()
         event = Event(
             home_id=command.home_id,
@@ -95,8 +104,19 @@ class Execution:
             trust="core",
             cause=command.id,
         )  # fmt: skip
+        told = [event]
+        if command.caller in ASSISTANTS:
+            told.append(
+                replace(
+                    event, event_id=derived_id(AGENT_ACTED, command.home_id, command.id), event_type=AGENT_ACTED,
+                    payload={
+                        **event.payload, "parameters": dict(command.parameters), "tier": command.tier,
+                        "cause": command.cause, "confirmation_id": command.grant_id,
+                    },
+                )
+            )  # fmt: skip
         try:
-            await self._intake.submit([event])
+            await self._intake.submit(told)
         except HomeGuardError:
             log.warning("the outcome of command %s is in the journal, not in the log", command.id)
 
@@ -105,7 +125,14 @@ def result_event_id(command: Command) -> str:
     return derived_id("command_result", command.home_id, command.id)
 
 
-def result_of(effect: Effect, verdict: Verdict, command_id: str, outcome: str, reason: str) -> CommandResult:
+def result_of(
+    effect: Effect,
+    verdict: Verdict,
+    command_id: str,
+    outcome: str,
+    reason: str,
+    data: Mapping[str, Json] = MappingProxyType({}),
+) -> CommandResult:
     return CommandResult(
         command_id=command_id,
         outcome=outcome,  # type: ignore[arg-type]
@@ -117,4 +144,5 @@ def result_of(effect: Effect, verdict: Verdict, command_id: str, outcome: str, r
         reason=reason,
         rule=verdict.rule,
         tier=verdict.tier,
+        data=data,
     )

@@ -1,35 +1,47 @@
 """Every change in the world goes through here: resolve, gate, ask or journal, drive, wait for the device's word."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Final
 
-from homeguard import gate
+from homeguard.causes import UNDO
 from homeguard.clock import Clock
-from homeguard.effects import describe, fingerprint, question, resolve
-from homeguard.errors import Conflict, DeviceNotFound, HomeGuardError, InvalidInput, NotAllowed, NotFound
+from homeguard.effects import fingerprint, resolve
+from homeguard.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from homeguard.ids import derived_id, new_id
-from homeguard.model import Command, Confirmation, Device, Effect, Home, Json, Outcome, Principal
-from homeguard.policy import AGENT_T3_BUDGET, AGENT_T3_WINDOW, COMMAND_TTL, CONFIRMATION_TTL, SENSITIVE_TTL
+from homeguard.model import Command, Confirmation, Effect, Json, Outcome, Principal
+from homeguard.named import device_named, home_named
+from homeguard.permissions import Circumstances
 from homeguard.ports.devices import DeviceStore
 from homeguard.ports.journal import Audit, Confirmations, Journal
-from homeguard.ports.live_state import Live, LiveFeed, LiveStateStore
+from homeguard.ports.live_state import LiveFeed, LiveStateStore
 from homeguard.ports.users import UserStore
-from homeguard.statement import names_effect
-from pipeline.command.execution import Execution, result_event_id, result_of
-from pipeline.command.show import show_confirmation, show_result
-from pipeline.command.waiting import matches
+from pipeline.command.carrying import Carrying
+from pipeline.command.execution import Execution, result_of
+from pipeline.command.gathering import BY_WORDS
+from pipeline.command.grants import Grant, Grants, is_over
+from pipeline.command.journalled import command_of
+from pipeline.command.judging import Judging
+from pipeline.command.pin import HomePin
+from pipeline.command.questions import Questions
+from pipeline.command.standing import Standing
+from pipeline.command.trail import Trail
 from pipeline.command.words import Act, CommandResult, DeviceRequest
 
 #: Requests in one call; the agent's own budget is smaller.
-MAX_REQUESTS = 200
-#: How old an outcome may be that is still recorded after a crash.
-_LOOK_BACK = timedelta(days=1)
+MAX_REQUESTS: Final = 200
+#: How often the composition calls `expire_open`.
+EXPIRE_EVERY: Final = timedelta(seconds=2)
 
 
 class CommandService:
-    """The one way to act. `acts` by the kind of a home-level effect."""
+    """The one way to act. `acts` by the kind of a home-level effect.
+
+    Without `pin` no home has one; without `standing` nothing is allowed beforehand.
+    """
 
     def __init__(
         self,
@@ -44,45 +56,61 @@ class CommandService:
         execution: Execution,
         acts: Mapping[str, Act],
         clock: Clock,
+        pin: HomePin | None = None,
+        standing: Standing | None = None,
     ) -> None:
         self._users = users
         self._devices = devices
         self._live = live
-        self._feed = feed
         self._journal = journal
         self._confirmations = confirmations
-        self._audit = audit
         self._execution = execution
-        self._acts = acts
         self._clock = clock
+        self._pin = pin
+        self._kinds = frozenset(acts)
         self._under_way: set[str] = set()
+        self._trail = Trail(audit, clock)
+        self._judging = Judging(devices=devices, journal=journal, standing=standing, trail=self._trail, clock=clock)
+        self._questions = Questions(users=users, confirmations=confirmations, feed=feed, pin=pin, clock=clock)
+        self._grants = Grants(users=users, devices=devices, live=live, journal=journal)
+        self._carrying = Carrying(journal=journal, execution=execution, acts=acts, clock=clock)
 
-    async def perform(self, principal: Principal, requests: Sequence[DeviceRequest]) -> list[CommandResult]:
+    async def perform(
+        self, principal: Principal, requests: Sequence[DeviceRequest], *, seen: Circumstances | None = None
+    ) -> list[CommandResult]:
         """One result a request, in their order; those that the gate allows run at the same time.
 
-        Requests that need a person's yes share one question. Nothing is written when any request is bad.
+        Requests that need a person's yes share one question. Nothing is written when any request is bad. `seen`: how
+        things are in the home, for a reflex that relies on what a person allowed beforehand.
 
         Raises:
             DeviceNotFound, InvalidInput: a request names no device of this home, or cannot be carried out by it.
         """
         if not 0 < len(requests) <= MAX_REQUESTS:
             raise InvalidInput(f"1 to {MAX_REQUESTS} commands at a time", field="requests")
-        home = await self._home(principal.home_id)
-        devices = [await self._device(home.id, r.device_id) for r in requests]
-        effects = []
-        for device, request in zip(devices, requests, strict=True):
-            state = await self._live.get(home.id, device.id)
-            effects.append(resolve(device, state, request.command, request.parameters, home.unit_system))
-        verdicts = [await self._judge(principal, e, d) for e, d in zip(effects, devices, strict=True)]
-        asked = [i for i, v in enumerate(verdicts) if v.decision == "ask"]
-        card = await self._ask(principal, home, [effects[i] for i in asked], [verdicts[i] for i in asked])
+        principal = _rooted(principal)
+        home = await home_named(self._users, principal.home_id)
+        devices = [await device_named(self._devices, home.id, r.device_id) for r in requests]
+        gathering = self._questions.gathering_of(principal)
+        known = [gathering.before(r.device_id, r.command) if gathering is not None else None for r in requests]
+        effects, verdicts = [], []
+        for device, request, before in zip(devices, requests, known, strict=True):
+            if before is None:
+                state = await self._live.get(home.id, device.id)
+                effects.append(resolve(device, state, request.command, request.parameters, home.unit_system))
+            else:
+                effects.append(before[0])
+        for effect, device, before in zip(effects, devices, known, strict=True):
+            judged = before[1] if before is not None else await self._judging.verdict(principal, effect, device, seen)
+            verdicts.append(judged)
+        cards = await self._questions.ask(principal, home, effects, verdicts)
 
         async def one(i: int) -> CommandResult:
             effect, verdict, command_id = effects[i], verdicts[i], requests[i].command_id or new_id()
             if verdict.decision == "refuse":
                 return result_of(effect, verdict, command_id, "refused", verdict.reason)
             if verdict.decision == "ask":
-                return replace(result_of(effect, verdict, command_id, "asked", verdict.reason), confirmation=card)
+                return replace(result_of(effect, verdict, command_id, "asked", verdict.reason), confirmation=cards[i])
             command = self._command(principal, effect, verdict.tier, command_id)
             if not await self._journal.begin(command):
                 known = await self._journal.command(home.id, command_id)
@@ -101,22 +129,65 @@ class CommandService:
         Raises:
             InvalidInput: there is no such act, or the act itself refuses its parameters.
         """
-        if effect.kind not in self._acts:
+        if effect.kind not in self._kinds:
             raise InvalidInput(f"HomeGuard cannot {effect.kind}", field="kind")
-        home = await self._home(principal.home_id)
-        verdict = await self._judge(principal, effect, None)
-        act_id = new_id()
+        principal = _rooted(principal)
+        home = await home_named(self._users, principal.home_id)
+        gathering = self._questions.gathering_of(principal)
+        before = gathering.before_act(effect) if gathering is not None else None
+        verdict = before[1] if before is not None else await self._judging.verdict(principal, effect, None)
+        act_id = _act_id(principal, effect)
         if verdict.decision == "refuse":
             return result_of(effect, verdict, act_id, "refused", verdict.reason)
         if verdict.decision == "ask":
-            card = await self._ask(principal, home, [effect], [verdict])
+            [card] = await self._questions.ask(principal, home, [effect], [verdict])
             return replace(result_of(effect, verdict, act_id, "asked", verdict.reason), confirmation=card)
-        data = await self._acts[effect.kind](principal, effect, act_id)
-        return replace(result_of(effect, verdict, act_id, "confirmed", ""), data=data)
+        if not await self._journal.begin(self._command(principal, effect, verdict.tier, act_id)):
+            known = await self._journal.command(home.id, act_id)
+            if known is not None and known.outcome != "pending":
+                return result_of(effect, verdict, act_id, known.outcome, known.reason)
+        ended = await self._carrying.act(principal, effect, act_id)
+        if ended.error is not None:
+            raise ended.error
+        return result_of(effect, verdict, act_id, ended.outcome, ended.reason, ended.data)
+
+    def gathering(self, home_id: str, turn_id: str, step: int) -> AbstractAsyncContextManager[dict[str, str]]:
+        """While it is open, what this turn would ask is gathered; at its end a person is asked once for what words may
+        approve and once for what takes the press. Gives a mapping, filled then: the id that was told meanwhile ->
+        the id of the question (another one, when the same was asked already)."""
+        return self._questions.gathering(home_id, turn_id, step)
+
+    async def answer_by_words(
+        self, principal: Principal, confirmation_id: str, *, thread_id: str, approve: bool
+    ) -> Confirmation:
+        """What a person said in the conversation in which it was asked: a no to anything, a yes to T2 at most.
+
+        Raises:
+            NotFound: this home has none of that id.
+            NotAllowed: another person, another conversation, or a yes to what takes the press.
+            Conflict: as `decide`.
+        """
+        card = await self.confirmation(principal, confirmation_id)
+        if principal.user_id != card.user_id or thread_id != card.thread_id or not thread_id:
+            raise NotAllowed("only the person who was asked, and only there, can answer this in words")
+        if approve and card.tier > BY_WORDS:
+            raise NotAllowed("words never stand for the press")
+        return await self.decide(principal, confirmation_id, approve=approve, how="words")
+
+    async def withdraw(self, home_id: str, confirmation_id: str, why: str) -> None:
+        """Close an open question that nobody may answer any more; nothing is done."""
+        now = self._clock.now()
+        decided = await self._confirmations.decide(home_id, confirmation_id, approve=False, by="", now=now, commands=[])
+        if decided is not None:
+            system = Principal(home_id=home_id, user_id="", role="owner", caller="system", name="homeguard")
+            await self._trail.write(system, "confirm", "deny", why, {"id": confirmation_id})
+            await self._questions.publish(decided)
 
     async def inbox(self, principal: Principal) -> list[Confirmation]:
         """The open questions of this home, oldest first."""
-        return await self._confirmations.open(principal.home_id, self._clock.now())
+        now = self._clock.now()
+        found = [c for c in await self._confirmations.open(principal.home_id, now) if not is_over(c, now)]
+        return [await self._questions.as_shown(card) for card in found]
 
     async def confirmation(self, principal: Principal, confirmation_id: str) -> Confirmation:
         """One question of this home, `expired` when its time is over.
@@ -127,273 +198,96 @@ class CommandService:
         found = await self._confirmations.get(principal.home_id, confirmation_id)
         if found is None:
             raise NotFound("there is no such confirmation", code="CONFIRMATION_NOT_FOUND")
-        if found.state == "open" and self._clock.now() >= found.expires_at:
+        if found.state == "open" and is_over(found, self._clock.now()):
             return replace(found, state="expired")
         if found.state == "approved" and not found.outcome and not self.is_under_way(found.id):
-            return replace(found, outcome=tuple(await self._told_by_journal(found)))
-        return found
+            return replace(found, outcome=tuple(await self._carrying.told_by_journal(found)))
+        return await self._questions.as_shown(found)
 
-    async def decide(self, principal: Principal, confirmation_id: str, *, approve: bool, pin: str = "") -> Confirmation:
+    async def decide(
+        self, principal: Principal, confirmation_id: str, *, approve: bool, pin: str = "", how: str = "card"
+    ) -> Confirmation:
         """A person's press on the card; an approval carries the stored effects out at once and tells what came of it.
+        `how` it was said is kept in the audit: `card` or `words`.
 
         Raises:
             NotFound: this home has none of that id.
-            NotAllowed: not a person, a guest, or neither the one who asked nor the owner.
+            NotAllowed: not a person, a guest, neither the one who asked nor the owner, or the PIN is missing or wrong.
+            RateLimited: the PIN was wrong too often.
             Conflict: it was answered before, its time is over, or the home changed so that it would be another effect.
         """
         card = await self.confirmation(principal, confirmation_id)
-        if principal.caller != "person" or "sensitive" not in principal.scopes:
-            raise NotAllowed("only a signed-in person can answer this")
-        if principal.role == "guest" or (principal.role != "owner" and principal.user_id != card.user_id):
-            raise NotAllowed("only the person who asked or the owner of the home can answer this")
+        await self._check_person(principal, card)
         if card.state != "open":
             raise Conflict(f"this was {card.state} already", code="CONFIRMATION_CLOSED", state=card.state)
+        if approve and card.pin_required and self._pin is not None:
+            await self._pin.check(principal, pin)
         now = self._clock.now()
-        commands, devices = await self._stored_commands(card, now) if approve else ([], {})
-        await self._check_budget(card, commands)
+        grant = await self._grants.of(card, now) if approve else Grant((), {})
         self._under_way.add(card.id)
         try:
             decided = await self._confirmations.decide(
-                card.home_id, card.id, approve=approve, by=principal.user_id, now=now, commands=commands
+                card.home_id, card.id, approve=approve, by=principal.user_id, now=now, commands=grant.commands
             )
             if decided is None:
                 raise Conflict("this was answered already", code="CONFIRMATION_CLOSED")
-            await self._write_audit(principal, "confirm", "approve" if approve else "deny", "card", {"id": card.id})
+            detail: dict[str, Json] = {"id": card.id, "tier": card.tier, "pin": approve and card.pin_required}
+            await self._trail.write(principal, "confirm", "approve" if approve else "deny", how, detail)
             if approve:
                 asker = replace(principal, caller=card.caller, turn=None, cause=card.id)
-                outcome = await self._carry_out(asker, decided, commands, devices)
+                outcome = await self._carrying.card(asker, decided, grant)
                 await self._confirmations.settle(card.home_id, card.id, outcome)
                 decided = replace(decided, outcome=tuple(outcome))
         finally:
             self._under_way.discard(card.id)
-        await self._publish_confirmation(decided)
+        await self._questions.publish(decided)
         return decided
 
-    async def _check_budget(self, card: Confirmation, commands: Sequence[Command]) -> None:
-        sensitive = sum(command.tier >= 3 for command in commands)
-        if card.caller != "agent" or not sensitive:
+    async def _check_person(self, principal: Principal, card: Confirmation) -> None:
+        if principal.caller != "person" or "sensitive" not in principal.scopes:
+            reason = "only a signed-in person can answer this"
+        elif principal.role == "guest" or (principal.role != "owner" and principal.user_id != card.user_id):
+            reason = "only the person who asked or the owner of the home can answer this"
+        else:
             return
-        since = self._clock.now() - AGENT_T3_WINDOW
-        done = await self._journal.executed_since(card.home_id, 3, "agent", since)
-        if done + sensitive > AGENT_T3_BUDGET:
-            raise Conflict(
-                f"the assistant has had {done} sensitive actions done in ten minutes, {AGENT_T3_BUDGET} are the limit: "
-                "do this one yourself, or later",
-                code="BUDGET_USED",
-            )
+        await self._trail.write(principal, "confirm", "refuse", "not-theirs", {"id": card.id})
+        raise NotAllowed(reason)
 
     def is_under_way(self, confirmation_id: str) -> bool:
         """A person has answered it and it is being carried out: what came of it is told in a moment."""
         return confirmation_id in self._under_way
 
-    async def _told_by_journal(self, card: Confirmation) -> list[Mapping[str, Json]]:
-        """What came of an approved card whose carrying out a crash cut off, command by command."""
-        rows = []
-        for index, effect in enumerate(card.effects):
-            verdict = gate.Verdict(decision="allow", tier=card.tier, rule="card")
-            command_id = derived_id("grant", card.id, str(index))
-            known = await self._journal.command(card.home_id, command_id)
-            outcome = "sent" if known is None or known.outcome == "pending" else known.outcome
-            reason = (
-                known.reason
-                if known is not None
-                else "HomeGuard stopped meanwhile: it is not known whether it was done"
-            )
-            rows.append(show_result(result_of(effect, verdict, command_id, outcome, reason)))
-        return rows
-
     async def expire_open(self) -> list[Confirmation]:
         """Close the questions whose time is over and tell whoever shows them."""
         expired = await self._confirmations.expire(self._clock.now())
         for card in expired:
-            await self._publish_confirmation(card)
+            await self._questions.publish(card)
         return expired
 
-    async def unfinished(self, *, at_least_old: timedelta = timedelta()) -> list[Command]:
-        """At start, before anything new is done: what a crash left pending, that long ago or longer."""
-        latest = self._clock.now() - at_least_old
-        return [command for command in await self._journal.pending() if command.requested_at <= latest]
-
-    async def settle(self, left: Sequence[Command]) -> None:
-        """Tell them as it is now, never carrying one out a second time. The reports before the crash are known.
-
-        What no report bears out may still have reached its device: that is `sent`, never a false "failed".
-        """
-        for command in left:
-            state = await self._live.get(command.home_id, command.device_id)
-            done = bool(command.set) and state is not None and matches(command.set, state.attributes)
-            changed = state is not None and any(
-                state.changed_at.get(name, command.requested_at) >= command.requested_at for name in command.set
-            )
-            outcome: Outcome = "confirmed" if done and changed else "sent"
-            reason = (
-                "" if outcome == "confirmed" else "HomeGuard stopped meanwhile: it is not known whether it was done"
-            )
-            await self._journal.finish(command.home_id, command.id, outcome, reason, self._clock.now())
-            await self._execution.record(command, outcome, reason)
-
-    async def record_missing(self, home_id: str, is_recorded: Callable[[str, str], Awaitable[bool]]) -> None:
-        """At start: the outcomes that a crash left in the journal only. `is_recorded(home_id, event_id)`."""
-        for command in await self._journal.commands(home_id, since=self._clock.now() - _LOOK_BACK, limit=50):
-            if command.outcome != "pending" and not await is_recorded(home_id, result_event_id(command)):
-                await self._execution.record(command, command.outcome, command.reason)
-
-    # -- the steps -----------------------------------------------------------------------------------------------
-
-    async def _home(self, home_id: str) -> Home:
-        home = await self._users.home(home_id)
-        if home is None:
-            raise NotFound("there is no such home", code="HOME_NOT_FOUND")
-        return home
-
-    async def _device(self, home_id: str, device_id: str) -> Device:
-        device = await self._devices.get(home_id, device_id)
-        if device is None:
-            raise DeviceNotFound(f"this home has no device '{device_id[:100]}'", device_id=device_id[:100])
-        return device
-
-    async def _judge(self, principal: Principal, effect: Effect, device: Device | None) -> gate.Verdict:
-        now = self._clock.now()
-        recent = 0
-        if principal.caller == "agent":
-            recent = await self._journal.executed_since(principal.home_id, 3, "agent", now - AGENT_T3_WINDOW)
-        verdict = gate.decide(
+    def _command(self, principal: Principal, effect: Effect, tier: int, command_id: str) -> Command:
+        return command_of(
             effect,
-            device,
-            principal,
-            stated=principal.turn is not None and names_effect(principal.turn.words, effect, device),
-            granted=fingerprint(effect) in principal.standing,
-            recent_t3=recent,
-            devices=await self._devices_in(principal.home_id, effect),
-        )
-        detail: dict[str, Json] = {
-            "kind": effect.kind, "device_id": effect.device_id, "command": effect.command, "tier": verdict.tier,
-            "set": dict(effect.set), "cause": principal.cause,
-        }  # fmt: skip
-        await self._write_audit(principal, effect.kind, verdict.decision, verdict.rule, detail)
-        return verdict
-
-    async def _devices_in(self, home_id: str, effect: Effect) -> Mapping[str, Device]:
-        found = [await self._devices.get(home_id, e.device_id) for e in effect.contains]
-        return {device.id: device for device in found if device is not None}
-
-    async def _write_audit(
-        self, principal: Principal, action: str, decision: str, rule: str, detail: Mapping[str, Json]
-    ) -> None:
-        actor = f"{principal.caller}:{principal.user_id or principal.name}"
-        await self._audit.write(
-            principal.home_id,
-            at=self._clock.now(),
-            actor=actor,
-            action=action,
-            decision=decision,
-            rule=rule,
-            detail=detail,
-        )
-
-    async def _ask(
-        self, principal: Principal, home: Home, effects: Sequence[Effect], verdicts: Sequence[gate.Verdict]
-    ) -> Confirmation | None:
-        if not effects:
-            return None
-        prints = sorted(map(fingerprint, effects))
-        now = self._clock.now()
-        thread_id, turn_id = (principal.turn.thread_id, principal.turn.id) if principal.turn is not None else ("", "")
-        for known in await self._confirmations.open(home.id, now):
-            same_asker = (known.user_id, known.caller, known.thread_id) == (
-                principal.user_id,
-                principal.caller,
-                thread_id,
-            )
-            if same_asker and sorted(map(fingerprint, known.effects)) == prints:
-                return known
-        if len(effects) == 1:
-            text = question(effects[0], home.unit_system)
-        else:
-            text = f"{len(effects)} things need your yes: " + "; ".join(describe(e, home.unit_system) for e in effects)
-        asked_by = {"agent": "the assistant", "client": f"the app '{principal.name or 'MCP client'}'"}
-        card = Confirmation(
-            id=new_id(),
-            home_id=home.id,
-            user_id=principal.user_id,
-            text=text,
-            detail=f"Asked by {asked_by.get(principal.caller, 'you')}. Nothing happens until you press.",
-            tier=max(v.tier for v in verdicts),
-            effects=tuple(effects),
-            created_at=now,
-            expires_at=now + CONFIRMATION_TTL,
-            caller=principal.caller,
-            thread_id=thread_id,
-            turn_id=turn_id,
-            cause=principal.cause,
-        )
-        card = await self._confirmations.ask(card)
-        await self._publish_confirmation(card)
-        return card
-
-    def _command(self, principal: Principal, effect: Effect, tier: int, command_id: str, grant_id: str = "") -> Command:
-        now = self._clock.now()
-        return Command(
-            id=command_id,
+            command_id=command_id,
             home_id=principal.home_id,
-            device_id=effect.device_id,
-            command=effect.command,
-            parameters=effect.parameters,
-            set=effect.set,
-            before=effect.before,
             tier=tier,
             caller=principal.caller,
             user_id=principal.user_id,
             cause=principal.cause or (principal.turn.id if principal.turn is not None else ""),
-            requested_at=now,
-            not_after=now + (SENSITIVE_TTL if tier >= 3 else COMMAND_TTL),
-            grant_id=grant_id,
+            now=self._clock.now(),
         )
 
-    async def _stored_commands(self, card: Confirmation, now: datetime) -> tuple[list[Command], dict[str, Device]]:
-        """The commands of the stored effects, looked at again: they must still be the same effects."""
-        home = await self._home(card.home_id)
-        asker = Principal(home_id=card.home_id, user_id=card.user_id, role="owner", caller=card.caller, cause=card.id)
-        commands, devices = [], {}
-        for index, effect in enumerate(card.effects):
-            if effect.kind != "device":
-                continue
-            device = await self._device(card.home_id, effect.device_id)
-            state = await self._live.get(card.home_id, device.id)
-            again = resolve(device, state, effect.command, effect.parameters, home.unit_system)
-            tier, _ = gate.tier_of(again, device)
-            if again.set != effect.set or tier > card.tier or device.name != effect.device_name:
-                raise Conflict(f"{effect.device_name} changed meanwhile: ask again", code="CONFIRMATION_OUTDATED")
-            command = self._command(asker, again, tier, derived_id("grant", card.id, str(index)), card.id)
-            commands.append(replace(command, requested_at=now))
-            devices[command.id] = device
-        return commands, devices
 
-    async def _carry_out(
-        self, asker: Principal, card: Confirmation, commands: Sequence[Command], devices: Mapping[str, Device]
-    ) -> list[Mapping[str, Json]]:
-        by_id = {c.id: c for c in commands}
-
-        async def one(index: int, effect: Effect) -> Mapping[str, Json]:
-            verdict = gate.Verdict(decision="allow", tier=card.tier, rule="card")
-            act_id = derived_id("grant", card.id, str(index))
-            if effect.kind == "device":
-                command = by_id[act_id]
-                return show_result(await self._execution.drive(devices[command.id], effect, command, verdict))
-            try:
-                data = await self._acts[effect.kind](asker, effect, act_id)
-            except HomeGuardError as error:
-                return show_result(result_of(effect, verdict, act_id, "failed", error.message))
-            return show_result(replace(result_of(effect, verdict, act_id, "confirmed", ""), data=data))
-
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(i, e)) for i, e in enumerate(card.effects)]
-        return [task.result() for task in tasks]
-
-    async def _publish_confirmation(self, card: Confirmation) -> None:
-        data = {"type": "confirmation", "confirmation": show_confirmation(card)}
-        await self._feed.publish([Live(home_id=card.home_id, kind="confirmation", data=data)])
+def _rooted(principal: Principal) -> Principal:
+    """A direct call has a cause of its own: what one request did can be told, and undone, as one. A client's bears the
+    client's name behind it."""
+    if principal.cause or principal.turn is not None:
+        return principal
+    client = f"/{principal.name[:60]}" if principal.caller == "client" and principal.name else ""
+    return replace(principal, cause=f"request:{new_id()}{client}")
 
 
-#: How often the composition calls `expire_open`.
-EXPIRE_EVERY = timedelta(seconds=2)
+def _act_id(principal: Principal, effect: Effect) -> str:
+    """A step of an agent that is run again after a crash is the same act."""
+    if principal.caller != "agent" or not principal.cause or principal.cause.startswith(UNDO):
+        return new_id()
+    return derived_id("act", principal.home_id, principal.cause, fingerprint(effect))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from homeguard.clock import iso
-from homeguard.model import Confirmation, Effect, Json
+from homeguard.model import Command, Confirmation, Effect, Json
 from pipeline.command.words import CommandResult
 
 
@@ -23,6 +23,21 @@ def show_result(result: CommandResult) -> Mapping[str, Json]:
     return shown
 
 
+def show_command(command: Command, device_name: str) -> Mapping[str, Json]:
+    """A command of the journal in the form of `show_result`; one that is pending may still come to its device."""
+    is_pending = command.outcome == "pending"
+    return {
+        "command_id": command.id,
+        "outcome": "sent" if is_pending else command.outcome,
+        "device_id": command.device_id,
+        "device": device_name,
+        "command": command.command,
+        "set": dict(command.set),
+        "reason": "it is not known whether it was done" if is_pending else command.reason,
+        "tier": command.tier,
+    }
+
+
 def show_effect(effect: Effect) -> Mapping[str, Json]:
     return {
         "kind": effect.kind,
@@ -37,7 +52,7 @@ def show_effect(effect: Effect) -> Mapping[str, Json]:
 
 
 def show_confirmation(card: Confirmation) -> Mapping[str, Json]:
-    """The question as REST, chat and live streams show it. No PIN is set anywhere yet, so none is required."""
+    """The question as REST, chat and live streams show it; never its link."""
     return {
         "id": card.id,
         "text": card.text,
@@ -52,5 +67,5 @@ def show_confirmation(card: Confirmation) -> Mapping[str, Json]:
         "user_id": card.user_id,
         "decided_by": card.decided_by,
         "outcome": [dict(o) for o in card.outcome],
-        "pin_required": False,
+        "pin_required": card.pin_required,
     }

@@ -53,7 +53,7 @@ class Reports:
                     for events in self._waiting.values():
                         for event in events:
                             event.set()
-                elif item.kind == "device_event":
+                elif self._waiting and item.kind == "device_event":
                     for event in self._waiting.get((item.home_id, str(item.data.get("device_id"))), ()):
                         event.set()
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,18 @@ import pytest
 
 from homeguard.clock import HomeClocks, SystemClock
 from homeguard.errors import DriverFailed
-from homeguard.model import Command, Device, Event, Home, Member, Principal, User
+from homeguard.identity.passwords import Passwords
+from homeguard.model import Attributes, Command, Device, Event, Home, Member, Principal, User
 from homeguard.ports.log import EVENTS, HEARTBEATS
 from homeguard.ports.stores import Stores
 from homeguard.stores.sqlite.open import open_embedded
 from homeguard.vocabulary import DEVICE_TYPES
 from pipeline.command.acts import Acts
 from pipeline.command.execution import Execution
+from pipeline.command.pin import HomePin
+from pipeline.command.recovery import Recovery
 from pipeline.command.service import CommandService
+from pipeline.command.standing import Standing
 from pipeline.command.waiting import Reports
 from pipeline.command.words import CommandResult, DeviceRequest
 from pipeline.drivers.simulated import SimulatedDriver
@@ -34,6 +38,26 @@ STATES = {
     "heater": {"on": False},
     "thermostat": {"target_c": 21.0},
 }
+
+
+class ShiftedClock(SystemClock):
+    """The machine's clock, which a test may set forward or back."""
+
+    shift = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.shift
+
+
+class PatientReports(Reports):
+    """Waits long for devices that do answer, so that a busy machine makes no difference."""
+
+    async def until(
+        self, spoke: asyncio.Event, home_id: str, device_id: str, wanted: Attributes, wait_s: float
+    ) -> bool:
+        return await super().until(
+            spoke, home_id, device_id, wanted, wait_s if device_id == "silent_lamp" else max(wait_s, 30)
+        )
 
 
 class SilentDriver:
@@ -67,7 +91,12 @@ def device(device_id: str, kind: str, driver: str = "simulated", name: str = "",
 class World:
     stores: Stores
     commands: CommandService
+    acts: Acts
+    execution: Execution
+    recovery: Recovery
     silent: SilentDriver
+    clock: ShiftedClock
+    pin: HomePin
 
     def who(self, caller: str = "agent", role: str = "owner", user_id: str = "h", **more: Any) -> Principal:
         return Principal(**{"home_id": "h", "user_id": user_id, "role": role, "caller": caller, **more})
@@ -86,7 +115,7 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    clock = SystemClock()
+    clock = ShiftedClock()
     async with open_embedded(tmp_path, clock) as stores:
         now = datetime.now(UTC)
         await stores.users.put_user(User(id="h", email="h@x.com", name="H", created_at=now), "-")
@@ -105,7 +134,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         )
         clocks = HomeClocks(clock)
         intake = Intake(log=stores.log, devices=stores.devices, clock=clock, clocks=clocks)
-        reports = Reports(feed=stores.feed, live=stores.live)
+        reports = PatientReports(feed=stores.feed, live=stores.live)
         silent = SilentDriver()
         execution = Execution(
             drivers={"simulated": SimulatedDriver(intake, clock, clocks), "silent": silent, "broken": BrokenDriver()},
@@ -124,7 +153,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             feed=stores.feed,
             intake=intake,
             clock=clock,
+            permissions=stores.permissions,
         )
+        pin = HomePin(pins=stores.pins, passwords=Passwords(threads=1), audit=stores.audit, clock=clock)
         commands = CommandService(
             users=stores.users,
             devices=stores.devices,
@@ -136,7 +167,13 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             execution=execution,
             acts=acts.registry(),
             clock=clock,
+            pin=pin,
+            standing=Standing(stores.permissions),
         )
+        recovery = Recovery(
+            journal=stores.journal, confirmations=stores.confirmations, live=stores.live, execution=execution,
+            acts=acts.registry(), is_done=acts.is_done, clock=clock,
+        )  # fmt: skip
         handlers = [KeepLiveState(stores.live), TellSubscribers(stores.feed, clocks)]
         reflex = Processor(stores.log, "reflex", (EVENTS, HEARTBEATS), handlers, clock)
         stop, ready = asyncio.Event(), asyncio.Event()
@@ -146,10 +183,14 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             await ready.wait()
             await intake.submit([started(now, device_id, payload) for device_id, payload in STATES.items()])
             await reflex.caught_up()
-            yield World(stores=stores, commands=commands, silent=silent)
+            yield World(
+                stores=stores, commands=commands, acts=acts, execution=execution, recovery=recovery, silent=silent,
+                clock=clock, pin=pin,
+            )  # fmt: skip
             stop.set()
             watching.cancel()
             await looping
+        pin.close()
 
 
 def started(now: datetime, device_id: str, payload: dict[str, Any]) -> Event:

@@ -167,9 +167,9 @@ async def test_after_a_crash_nothing_is_carried_out_a_second_time(world: Any) ->
     command = await world.stores.journal.command("h", result.command_id)
     assert await world.stores.journal.begin(replace(command, id="left", outcome="pending", finished_at=None))
 
-    await world.commands.settle(await world.commands.unfinished())
+    await world.recovery.settle(await world.recovery.unfinished())
 
-    assert await world.commands.unfinished() == []
+    assert await world.recovery.unfinished() == []
     left = await world.stores.journal.command("h", "left")
     assert (left.outcome, left.reason) == ("sent", "HomeGuard stopped meanwhile: it is not known whether it was done")
     assert [c.id for c in world.silent.taken] == [result.command_id]
