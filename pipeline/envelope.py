@@ -103,9 +103,11 @@ def decode(record: Record) -> Event:
         payload = _PAYLOAD.decode(envelope.payload)
         at = datetime.fromisoformat(envelope.timestamp)
         received = headers.get("received_at")
-        received_at = datetime.fromisoformat(received) if received else record.appended_at
+        received_at = _moment(received) if received else record.appended_at
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"the record is not an envelope: {error}") from error
+    if at.tzinfo is None or received_at.tzinfo is None:
+        raise InvalidInput("the record is not an envelope: a time of it has no zone")
     said = envelope.metadata
     return Event(
         home_id=envelope.home_id,
@@ -123,6 +125,12 @@ def decode(record: Record) -> Event:
         cause=headers.get("cause", ""),
         traceparent=headers.get("traceparent", ""),
     )
+
+
+@lru_cache(maxsize=256)
+def _moment(text: str) -> datetime:
+    """Records that came together were received at the same time."""
+    return datetime.fromisoformat(text)
 
 
 @lru_cache(maxsize=1024)

@@ -8,13 +8,27 @@ from typing import Final
 
 from homeguard.clock import Clock, pause
 from homeguard.errors import HomeGuardError, InvalidInput, Overloaded
-from homeguard.ports.log import ALERTS, COMMANDS, DEAD_LETTERS, EVENTS, HEARTBEATS, Log, NewRecord, Record
+from homeguard.ports.log import (
+    AGENT_ACTIONS,
+    ALERTS,
+    ANOMALIES,
+    COMMANDS,
+    DEAD_LETTERS,
+    EVENTS,
+    HEARTBEATS,
+    NOTIFICATIONS,
+    Log,
+    NewRecord,
+    Record,
+)
 
 log = logging.getLogger("homeguard.shipper")
 
 #: Name of the group that reads the local log for the stream.
 SHIP: Final = "ship"
-_TOPICS: Final = (EVENTS, HEARTBEATS, COMMANDS, ALERTS, DEAD_LETTERS)
+_TOPICS: Final = (
+    EVENTS, HEARTBEATS, COMMANDS, ALERTS, DEAD_LETTERS, ANOMALIES, AGENT_ACTIONS, NOTIFICATIONS,
+)  # fmt: skip
 _BATCH: Final = 1_000
 _READ_WAIT_S: Final = 0.25
 _FIRST_WAIT_S: Final = 0.05

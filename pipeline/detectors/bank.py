@@ -9,12 +9,24 @@ from homeguard.ids import derived_id
 from homeguard.model import Anomaly, Reading
 from homeguard.ports.readings import ReadingStore
 from homeguard.units import unit_of
-from pipeline.detectors.zscore import STALE_AFTER, WINDOW, Score, Series, is_judged, judge, learn, sigma_floor
+from pipeline.detectors.zscore import (
+    STALE_AFTER,
+    WINDOW,
+    Score,
+    Series,
+    floor_of,
+    is_judged,
+    judge,
+    learn,
+    ordinary,
+    sigma_floor,
+)
 
 Key = tuple[str, str, str]
 
 #: Series in memory; beyond it the longest silent ones go.
 MAX_SERIES: Final = 50_000
+_NEW: Final = Series()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,16 +71,20 @@ class SeriesBank:
     def judge(self, readings: Sequence[Reading]) -> tuple[list[Finding], Mapping[Key, Series]]:
         """The strange ones among them, in order, and what to give to `keep`."""
         staged: dict[Key, Series] = {}
-        findings = []
+        findings: list[Finding] = []
+        known = self._series
         for reading in readings:
-            if not is_judged(reading.metric):
+            metric = reading.metric
+            if not is_judged(metric):
                 continue
-            key = (reading.home_id, reading.device_id, reading.metric)
-            series = staged.get(key) or self._series.get(key) or Series()
-            floor = sigma_floor(reading.metric, series.mean)
-            score, staged[key] = judge(series, reading.value, reading.at, floor)
-            if score is not None and score.is_anomaly:
-                findings.append(Finding(reading=reading, score=score))
+            key = (reading.home_id, reading.device_id, metric)
+            series = staged.get(key) or known.get(key) or _NEW
+            after = ordinary(series, reading.value, reading.at, floor_of(metric))
+            if after is None:
+                score, after = judge(series, reading.value, reading.at, sigma_floor(metric, series.mean))
+                if score is not None and score.is_anomaly:
+                    findings.append(Finding(reading=reading, score=score))
+            staged[key] = after
         return findings, staged
 
     def keep(self, staged: Mapping[Key, Series]) -> None:
@@ -77,6 +93,10 @@ class SeriesBank:
             oldest = sorted(self._series, key=lambda key: _last(self._series[key]))
             for key in oldest[: MAX_SERIES // 10]:
                 del self._series[key]
+
+    def take_over(self, other: "SeriesBank") -> None:
+        """Know what another bank knows, of the series of which nothing is known here."""
+        self._series = {**other._series, **self._series}
 
     async def warm(self, readings: ReadingStore, home_ids: Sequence[str], now: datetime) -> int:
         """Learn each series from the last day of stored readings, where nothing is known yet; returns how many.

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final, Literal
 
+import msgspec
+
 #: Readings that a series is judged against: 24 hours at one each five minutes.
 WINDOW: Final = 288
 MIN_READINGS: Final = 10
@@ -40,8 +42,7 @@ _NOT_JUDGED: Final = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(msgspec.Struct, frozen=True):
     """What is remembered of one series: readings seen, mean, variance, the last time, and strange ones in a row."""
 
     count: int = 0
@@ -84,12 +85,13 @@ def is_judged(metric: str) -> bool:
 
 def sigma_floor(metric: str, mean: float) -> float:
     """The smallest spread that a series of this metric is judged with, in its own unit."""
-    named = _named_floor(metric)
+    named = floor_of(metric)
     return named if named is not None else max(0.02 * abs(mean), 1e-3)
 
 
 @lru_cache(maxsize=1024)
-def _named_floor(metric: str) -> float | None:
+def floor_of(metric: str) -> float | None:
+    """The floor that follows from the metric's name; None where it follows from the mean."""
     stem = metric[:-2] if metric[-2:] in ("_a", "_b", "_c") and metric.count("_") > 1 else metric
     return next((floor for suffix, floor in _FLOORS.items() if stem.endswith(suffix)), None)
 
@@ -133,11 +135,33 @@ def judge(series: Series, value: float, at: datetime, floor: float) -> tuple[Sco
     return score, _learned(series, clipped, at, run)
 
 
+def ordinary(series: Series, value: float, at: datetime, named_floor: float | None) -> Series | None:
+    """The series after a reading on which `judge` would have nothing to say, None when it may have: then ask it.
+
+    The same formulas as `judge`, for nearly all readings. `named_floor` as `floor_of` gives it: None when it follows
+    from the mean.
+    """
+    count, mean, variance, last_at = series.count, series.mean, series.variance, series.last_at
+    if count < MIN_READINGS or last_at is None or not last_at <= at <= last_at + STALE_AFTER:
+        return None
+    floor = max(0.02 * abs(mean), 1e-3) if named_floor is None else named_floor
+    sigma = math.sqrt(variance) if variance > 0.0 else 0.0
+    if sigma < floor:
+        sigma = floor
+    step = value - mean
+    if not -Z_ANOMALY <= step / sigma <= Z_ANOMALY or not -LARGEST <= value <= LARGEST:
+        return None
+    if count < WINDOW:
+        count += 1
+    weight = 1 / count
+    return Series(count, mean + weight * step, (1 - weight) * (variance + weight * step * step), at, 0)
+
+
 def learn(values: Sequence[tuple[datetime, float]], floor: float) -> Series:
     """A series warmed with readings of the past, oldest first."""
     series = Series()
     for at, value in values:
-        _, series = judge(series, value, at, floor)
+        series = ordinary(series, value, at, floor) or judge(series, value, at, floor)[1]
     return series
 
 

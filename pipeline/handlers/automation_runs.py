@@ -11,17 +11,29 @@ from homeguard.ids import derived_id
 from homeguard.model import Alert, Automation, Event, Json, Metadata, Principal
 from homeguard.policy import SENSITIVE_TTL
 from homeguard.ports.automations import AutomationStore
+from homeguard.ports.journal import Journal
 from homeguard.ports.live_state import LiveFeed
+from homeguard.ports.log import EVENTS, Record
 from homeguard.ports.outbox import Outbox
 from homeguard.ports.users import UserStore
 from pipeline.command.words import CommandResult, DeviceRequest
 from pipeline.envelope import sets_off_reflexes
 from pipeline.handlers.alerts import Submit
+from pipeline.handlers.before_mend import BeforeMend
+from pipeline.handlers.chains import MAX_DEPTH, Chains, Origin
 from pipeline.handlers.notices import live_of, notices_of
 from pipeline.processor import Batch
 
 #: Automations that run at the same time; each runs its actions one after the other.
 MAX_AT_ONCE: Final = 16
+TOO_LATE: Final = "HomeGuard came to this more than 15 minutes after it was decided, so it was not done"
+
+
+def concerns(decided: Event) -> list[str]:
+    """What a decided automation acts on, or at least which one it is: those of the same name run in order."""
+    acts_on = decided.payload.get("acts_on")
+    names = acts_on if isinstance(acts_on, list) and acts_on else [decided.payload.get("automation_id")]
+    return [f"{decided.home_id}/{name}" for name in dict.fromkeys(map(str, names))]
 
 
 class Commands(Protocol):
@@ -38,7 +50,8 @@ class RunAutomations:
 
     An automation that was changed, switched off or deleted meanwhile does not run. `standing` tells which effects a
     person approved beforehand for an automation (`Principal.standing`); without it none are. Such a yes is for the
-    moment in which it happens: what comes here late (an engine was away) opens no door any more.
+    moment in which it happens: what comes here late (an engine was away) opens no door any more. Nor does what an
+    assistant, a client or a third party set off (`journal` tells), and a chain of runs ends (`chains`).
     """
 
     def __init__(
@@ -53,7 +66,11 @@ class RunAutomations:
         clock: Clock,
         clocks: HomeClocks,
         standing: Standing | None = None,
+        before_mend: BeforeMend | None = None,
+        journal: Journal | None = None,
     ) -> None:
+        """`before_mend` knows what was carried out already and stood in a journal that an older one replaced."""
+        self._before_mend = before_mend
         self._automations = automations
         self._commands = commands
         self._outbox = outbox
@@ -63,58 +80,68 @@ class RunAutomations:
         self._clock = clock
         self._clocks = clocks
         self._standing = standing
+        self._chains = Chains(journal, clock)
 
     async def __call__(self, batch: Batch) -> None:
-        due = [
-            event
-            for _, event in batch
-            if event.event_type == "command_requested"
-            and event.trust == "core"
-            and "automation_id" in event.payload
-            and sets_off_reflexes(event, self._clocks.now(event.home_id))
-        ]
+        due, late = [], []
+        for record, event in batch:
+            if event.event_type == "command_requested" and event.trust == "core" and "automation_id" in event.payload:
+                if sets_off_reflexes(event, self._clocks.now(event.home_id)):
+                    due.append((record, event))
+                elif event.source != "replay":
+                    late.append(event)
+        for event in late:
+            await self._tell_ran(event, [{"outcome": "refused", "reason": TOO_LATE}])
         room = asyncio.Semaphore(MAX_AT_ONCE)
         failures: list[HomeGuardError] = []
 
-        async def one(event: Event) -> None:
+        async def one(record: Record, event: Event) -> None:
             async with room:
                 try:
-                    await self._run(event)
+                    await self._run(record, event)
                 except StoreUnavailable as error:
                     failures.append(error)
 
         async with asyncio.TaskGroup() as group:
-            for event in due:
-                group.create_task(one(event))
+            for record, event in due:
+                group.create_task(one(record, event))
         if failures:
             raise failures[0]
 
-    async def _run(self, decided: Event) -> None:
+    async def _run(self, record: Record, decided: Event) -> None:
         automation = await self._automations.get(decided.home_id, str(decided.payload["automation_id"]))
         if automation is None or not automation.enabled or version_hash(automation) != decided.payload.get("version"):
             return
-        is_fresh = self._is_fresh(decided)
+        if await self._is_done(record, _ran_id(decided)):
+            return
+        # what opens a door happens once at most
+        is_fresh = self._is_fresh(decided) and not self._is_from_before(record)
+        approved = await self._standing(automation) if self._standing is not None and is_fresh else frozenset()
+        origin = await self._chains.behind(decided)
         principal = Principal(
             home_id=automation.home_id,
             user_id=automation.created_by,
             role="member",
             caller="automation",
             name=automation.name,
-            cause=decided.cause,
-            standing=await self._standing(automation) if self._standing is not None and is_fresh else frozenset(),
+            cause=decided.event_id,
+            standing=approved if origin.is_genuine else frozenset(),
         )
         outcomes: list[Mapping[str, Json]] = []
         for index, action in enumerate(automation.actions):
             if action["type"] == "device_command":
-                outcomes.append(await self._command(principal, automation, action, index))
+                outcomes.append(await self._command(principal, record, decided, origin, action, index))
             else:
                 outcomes.append(await self._notify(decided, automation, action, index))
+        await self._tell_ran(decided, outcomes)
+
+    async def _tell_ran(self, decided: Event, outcomes: Sequence[Mapping[str, Json]]) -> None:
         now = self._clocks.now(decided.home_id)
         await self._intake.submit(
             [
                 Event(
                     home_id=decided.home_id,
-                    event_id=derived_id("automation_ran", decided.event_id),
+                    event_id=_ran_id(decided),
                     event_type="automation_ran",
                     at=now,
                     received_at=self._clock.now(),
@@ -134,16 +161,37 @@ class RunAutomations:
             return False
         return self._clock.now() - heard_at <= SENSITIVE_TTL
 
+    def _is_from_before(self, record: Record) -> bool:
+        return self._before_mend is not None and self._before_mend.concerns(record)
+
+    async def _is_done(self, record: Record, event_id: str) -> bool:
+        """The log has this outcome of the decision in `record`, of which the journal may know nothing any more."""
+        if self._before_mend is None or not self._before_mend.concerns(record):
+            return False
+        return await self._before_mend.has(event_id, EVENTS, since=record, otherwise=False)
+
     async def _command(
-        self, principal: Principal, automation: Automation, action: Mapping[str, Any], index: int
+        self,
+        principal: Principal,
+        record: Record,
+        decided: Event,
+        origin: Origin,
+        action: Mapping[str, Any],
+        index: int,
     ) -> Mapping[str, Json]:
         told = {"type": "device_command", "device_id": action["device_id"], "command": action["command"]}
+        if origin.depth > MAX_DEPTH:
+            reason = f"automations set each other off more than {MAX_DEPTH} times in a row: this is where it ends"
+            return {**told, "outcome": "refused", "reason": reason}
+        self._chains.note(decided, str(action["device_id"]), origin)
         request = DeviceRequest(
             device_id=str(action["device_id"]),
             command=str(action["command"]),
             parameters=action.get("parameters") or {},
-            command_id=derived_id(principal.cause, automation.id, str(index)),
+            command_id=derived_id(decided.cause, str(decided.payload["automation_id"]), str(index)),
         )
+        if await self._is_done(record, derived_id("command_result", decided.home_id, request.command_id)):
+            return {**told, "command_id": request.command_id, "outcome": "sent", "reason": "it was carried out before"}
         try:
             result = (await self._commands.perform(principal, [request]))[0]
         except StoreUnavailable:
@@ -171,3 +219,7 @@ class RunAutomations:
         if await self._outbox.put(notices):
             await self._feed.publish([live_of(message)])
         return {"type": "notification", "channel": str(action.get("channel", "app")), "outcome": "sent"}
+
+
+def _ran_id(decided: Event) -> str:
+    return derived_id("automation_ran", decided.event_id)

@@ -14,10 +14,11 @@ from homeguard.ids import derived_id
 from homeguard.model import Automation, Event, Home, LiveState, Metadata
 from homeguard.ports.automations import AutomationStore
 from homeguard.ports.live_state import LiveStateStore
+from homeguard.ports.log import COMMANDS
 from homeguard.ports.users import UserStore
-from pipeline.envelope import OneMoment, sets_off_reflexes
 from pipeline.handlers.alerts import Submit
-from pipeline.handlers.observed import local_time
+from pipeline.handlers.before_mend import BeforeMend
+from pipeline.handlers.observed import Lateness, local_time
 from pipeline.processor import Batch
 
 log = logging.getLogger("homeguard.automations")
@@ -39,7 +40,11 @@ class DecideAutomations:
         intake: Submit,
         clock: Clock,
         clocks: HomeClocks,
+        before_mend: BeforeMend | None = None,
     ) -> None:
+        """`before_mend` knows what was decided on already: it is read again because a backup took the place of
+        `home.db`, and who remembers what was carried out is just that file."""
+        self._before_mend = before_mend
         self._automations = automations
         self._live = live
         self._users = users
@@ -47,27 +52,54 @@ class DecideAutomations:
         self._clock = clock
         self._clocks = clocks
         self._runs: defaultdict[str, deque[float]] = defaultdict(deque)
+        #: What the log had before is read again after a crash, as often as it takes: it counted when it came.
+        self._began_at = clock.now()
 
     async def __call__(self, batch: Batch) -> None:
-        by_home: defaultdict[str, list[Event]] = defaultdict(list)
-        now = OneMoment(self._clocks)
-        for _, event in batch:
-            if sets_off_reflexes(event, now(event.home_id)):
-                by_home[event.home_id].append(event)
-        decided: list[Event] = []
-        for home_id, events in by_home.items():
+        rules_of: dict[str, list[Automation]] = {}
+        types_of: dict[str, frozenset[object]] = {}
+        for home_id in {event.home_id: None for _, event in batch}:
             rules = [a for a in await self._automations.of_home(home_id) if a.enabled]
-            types = {a.trigger.get("event_type") for a in rules}
-            waited_for = [e for e in events if e.event_type in types]
-            home = await self._users.home(home_id) if waited_for else None
+            if rules:
+                rules_of[home_id] = rules
+                types_of[home_id] = frozenset(a.trigger.get("event_type") for a in rules)
+        if not rules_of:
+            return
+        judge = Lateness(self._clocks)
+        waited_for: defaultdict[str, list[Event]] = defaultdict(list)
+        earlier = {event.event_id for record, event in batch if record.appended_at < self._began_at}
+        for record, event in batch:
+            if event.event_type not in types_of.get(event.home_id, ()) or not judge.sets_off(event):
+                continue
+            if self._before_mend is None or not self._before_mend.was_decided(record):
+                waited_for[event.home_id].append(event)
+        decided: list[Event] = []
+        for home_id, events in waited_for.items():
+            home = await self._users.home(home_id)
             if home is not None:
-                states = await self._live.all(home_id)
-                decided += self._decide(home, rules, waited_for, states)
+                decided += self._decide(home, rules_of[home_id], events, await self._live.all(home_id), earlier)
+        if self._before_mend is not None and decided:
+            decided = await self._not_in_the_log(self._before_mend, decided, batch)
         if decided:
             await self._intake.submit(decided)
 
+    async def _not_in_the_log(self, before_mend: BeforeMend, decided: list[Event], batch: Batch) -> list[Event]:
+        """Without the decisions that were made before a backup took the place of `home.db`, and not committed."""
+        records = {event.event_id: record for record, event in batch if before_mend.concerns(record)}
+        new = []
+        for intent in decided:
+            record = records.get(intent.cause)
+            if record is None or not await before_mend.has(intent.event_id, COMMANDS, since=record, otherwise=True):
+                new.append(intent)
+        return new
+
     def _decide(
-        self, home: Home, rules: list[Automation], events: list[Event], states: Mapping[str, LiveState]
+        self,
+        home: Home,
+        rules: list[Automation],
+        events: list[Event],
+        states: Mapping[str, LiveState],
+        earlier: set[str],
     ) -> list[Event]:
         decided = []
         for event in events:
@@ -78,7 +110,7 @@ class DecideAutomations:
                 except (KeyError, TypeError):
                     log.warning("automation %s has a shape that cannot be judged", automation.id)
                     continue
-                if fires and self._may_run(automation.id):
+                if fires and (event.event_id in earlier or self._may_run(automation.id)):
                     decided.append(self._intent(automation, event))
         return decided
 
@@ -106,7 +138,11 @@ class DecideAutomations:
                 "event_id": event.event_id,
                 "event_type": event.event_type,
                 "device_id": event.device_id,
+                "acts_on": [str(a.get("device_id")) for a in automation.actions if a.get("type") == "device_command"],
                 "heard_at": iso(event.received_at),
+                "event_cause": event.cause,
+                "trust": event.trust,
+                "by": str(event.payload.get("by") or "") if event.trust == "core" else "",
             },
             metadata=Metadata(is_simulated=event.metadata.is_simulated),
             trust="core",

@@ -9,7 +9,8 @@ from pipeline.processor import Batch
 class KeepLiveState:
     """Applies what devices say, late and replayed words too: the store orders them by (at, offset).
 
-    Any word from a device says that it is there; `device_offline` says that it is not.
+    Any word from a device says that it is there; `device_offline` says that it is not. Whoever commits what was applied
+    flushes the store first.
     """
 
     def __init__(self, live: LiveStateStore) -> None:

@@ -11,8 +11,7 @@ from homeguard.ports.devices import DeviceStore
 from homeguard.ports.live_state import Live, LiveFeed
 from homeguard.ports.outbox import Outbox
 from homeguard.ports.users import UserStore
-from pipeline.envelope import OneMoment, sets_off_reflexes
-from pipeline.handlers.observed import attributes_said
+from pipeline.handlers.observed import Lateness, attributes_said
 from pipeline.processor import Batch
 
 PRIORITY_OF: Final[Mapping[Severity, Priority]] = {
@@ -73,9 +72,9 @@ class TellBatteryLow:
         self._clocks = clocks
 
     async def __call__(self, batch: Batch) -> None:
-        now = OneMoment(self._clocks)
+        judge = Lateness(self._clocks)
         for _, event in batch:
-            if event.event_type == "battery_low" and sets_off_reflexes(event, now(event.home_id)):
+            if event.event_type == "battery_low" and judge.sets_off(event):
                 await self._tell(event)
 
     async def _tell(self, event: Event) -> None:

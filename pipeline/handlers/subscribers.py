@@ -8,13 +8,13 @@ from homeguard.clock import HomeClocks, iso
 from homeguard.model import Event, Value
 from homeguard.ports.live_state import Live, LiveFeed
 from homeguard.vocabulary import CORE_EVENTS
-from pipeline.envelope import OneMoment, is_late
-from pipeline.handlers.observed import heard
+from pipeline.handlers.observed import Lateness, heard
 from pipeline.processor import Batch
 
 #: Events that are published at a stretch.
 _PART = 64
 
+#: Attribute -> (at, offset, value) of the newest word on it.
 _Told = dict[str, tuple[datetime, int, Value]]
 
 
@@ -23,6 +23,7 @@ class TellSubscribers:
 
     Late events are not news, unless they answer somebody (`cause`); heartbeats are news only when they change
     something. What was told is remembered here, so after a start the first word of a device tells all that it says.
+    Several groups may share one: what is older than what was told changes nothing.
     """
 
     def __init__(self, feed: LiveFeed, clocks: HomeClocks) -> None:
@@ -32,32 +33,42 @@ class TellSubscribers:
 
     async def __call__(self, batch: Batch) -> None:
         items = []
-        now = OneMoment(self._clocks)
+        judge = Lateness(self._clocks)
         for item in heard(batch):
             record, event = item
             if event.event_type in CORE_EVENTS:
                 continue
             changed = self._changed(event, item.said, record.offset)
-            if is_late(event, now(event.home_id)) and not event.cause:
+            if judge.is_late(event) and not event.cause:
                 continue
-            if event.event_type != "heartbeat" or changed:
+            if changed or event.event_type != "heartbeat":
                 items.append(Live(home_id=event.home_id, kind="device_event", data=_shown(event, changed)))
         for first in range(0, len(items), _PART):
-            await self._feed.publish(items[first : first + _PART])
-            # Those who read have their turn, or a batch would be more than they may fall behind.
-            await asyncio.sleep(0)
+            part = items[first : first + _PART]
+            await self._feed.publish(part)
+            if len(part) == _PART:
+                # Those who read have their turn, or a batch would be more than they may fall behind.
+                await asyncio.sleep(0)
 
-    def _changed(self, event: Event, said: Mapping[str, Value], sequence: int) -> dict[str, Value]:
-        told = self._told.setdefault((event.home_id, event.device_id), {})
+    def _changed(self, event: Event, said: Mapping[str, Value], offset: int) -> dict[str, Value]:
+        key = (event.home_id, event.device_id)
+        told = self._told.get(key)
+        if told is None:
+            told = self._told[key] = {}
         changed = {}
+        at = event.at
         for name, value in said.items():
             before = told.get(name)
-            if before is not None and (event.at, sequence) < before[:2]:
-                continue
-            told[name] = (event.at, sequence, value)
-            # The same record again (a batch that is tried twice) tells the same again.
-            if before is None or before[2] != value or before[:2] == (event.at, sequence):
-                changed[name] = value
+            if before is not None:
+                told_at, told_offset, told_value = before
+                if at < told_at or (at == told_at and offset < told_offset):
+                    continue
+                # The same record again (a batch that is tried twice) tells the same again.
+                if told_value == value and (at != told_at or offset != told_offset):
+                    told[name] = (at, offset, value)
+                    continue
+            told[name] = (at, offset, value)
+            changed[name] = value
         return changed
 
 

@@ -1,7 +1,8 @@
 """The one link to a broker: what devices say goes to the intake and is acknowledged after it, orders go out.
 
 A message is acknowledged only when the intake has it on disk. Messages that wait are taken together (at most 500), go
-to the log in one append, and are acknowledged together.
+to the log in one append, and are acknowledged together, in the order in which they came. While HomeGuard is behind, the
+urgent ones among those that were taken are stored, the others wait here, and the broker keeps the rest.
 """
 
 import asyncio
@@ -10,29 +11,44 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from homeguard.clock import Clock, SystemClock
 from homeguard.errors import DriverFailed, HomeGuardError
-from homeguard.model import Event
+from homeguard.model import Lane
 from homeguard.ports.devices import DeviceStore
 from homeguard.ports.live_state import LiveStateStore
-from pipeline.intake.intake import Intake, Origin, Receipt
+from pipeline.intake.intake import Intake, Origin
+from pipeline.intake.lanes import HomeLanes
 from pipeline.mqtt.address import parse_address
-from pipeline.mqtt.connection import Connection, ConnectionRefused
+from pipeline.mqtt.connection import RECEIVE_MAXIMUM, Connection, ConnectionRefused
 from pipeline.mqtt.delivery import Delivery, DeliveryNames
-from pipeline.mqtt.zigbee import DeadLetter, ZigbeeBridge
+from pipeline.mqtt.own import OwnTopics
+from pipeline.mqtt.said import DeadLetter, Said, parted
+from pipeline.mqtt.zigbee import ZigbeeBridge
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 _TAKE_S: Final = 0.5
+#: How often those that wait for room look for alarms behind them.
+_LOOK_S: Final = 0.05
 _RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _RECONNECT_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _PUBLISH_S: Final = 3.0
-#: Messages of one device that go to the intake as one body.
-_JOIN_ITEMS: Final = 100
-_JOIN_BYTES: Final = 256 * 1024
+#: What may wait here for room, in messages and in bytes.
+_MAX_HELD: Final = RECEIVE_MAXIMUM
+_MAX_HELD_BYTES: Final = 32 * 1024 * 1024
+
+
+class Admission(Protocol):
+    """Says which lanes nothing may come in of just now."""
+
+    def refused(self) -> frozenset[Lane]: ...
+
+    async def room(self) -> None:
+        """Returns when events of the state lane may come in."""
+        ...
 
 
 class MqttLink:
@@ -41,6 +57,7 @@ class MqttLink:
     `session_file` keeps the name of the broker's session across restarts (see `pipeline.mqtt.delivery`); `live` lets
     the link tell news from repetition after a restart. Both are optional and only make it more exact. A link that does
     not listen (`listens`) only sends: another process takes what devices say. `sender` tells such links apart.
+    `admission` says when to wait, and `lanes` what is urgent meanwhile.
     """
 
     def __init__(
@@ -55,6 +72,8 @@ class MqttLink:
         session_file: Path | None = None,
         listens: bool = True,
         sender: str = "",
+        admission: Admission | None = None,
+        lanes: HomeLanes | None = None,
     ) -> None:
         self._listens = listens
         self._address = parse_address(url)
@@ -69,6 +88,9 @@ class MqttLink:
         self.name = self._address.text.partition("://")[2]
         self._origin = Origin(home_id=home_id, source=f"mqtt:{self.name}")
         self._names = DeliveryNames(session_file)
+        self._own = OwnTopics(home_id, self._origin.source)
+        self._admission = admission
+        self._lanes = lanes or HomeLanes(None, self._clock)
         self._bridges = [
             ZigbeeBridge(
                 base=base, home_id=home_id, source=self._origin.source, clock=self._clock, devices=devices, live=live
@@ -145,7 +167,11 @@ class MqttLink:
             batch = await connection.take(_TAKE_S)
             if batch:
                 try:
-                    await self._store(batch, stop)
+                    said = await self._read(batch, stop)
+                    if self._is_behind():
+                        batch = await self._hold(batch, said, connection, stop)
+                    else:
+                        await self._store(said, stop)
                 except _Stopped:
                     return  # not acknowledged: it comes again
                 connection.acknowledge(batch)
@@ -153,72 +179,76 @@ class MqttLink:
                 _log.warning("mqtt %s: lost (%s)", self._address.text, connection.reason)
                 return
 
-    async def _store(self, batch: Sequence[Delivery], stop: asyncio.Event) -> None:
-        """Bring the batch to disk, however often that takes. Raises _Stopped when `stop` came first."""
-        events: list[Event] = []
-        dead: list[DeadLetter] = []
-        own: list[Delivery] = []
+    def _is_behind(self) -> bool:
+        return self._admission is not None and "state" in self._admission.refused()
+
+    async def _hold(
+        self, batch: Sequence[Delivery], said: Said, connection: Connection, stop: asyncio.Event
+    ) -> list[Delivery]:
+        """Store what is urgent of these and of what comes behind them, and the rest when there is room; all of them in
+        the order in which they came. Nothing that was read may be left: the bridges have counted it as said."""
+        assert self._admission is not None
+        taken, held, size = list(batch), Said(), sum(len(d.body) for d in batch)
+        while self._is_behind():
+            urgent, others = await parted(said, self._lanes, self._home_id)
+            await self._store(urgent, stop)
+            held, said = held + others, Said()
+            if stop.is_set():
+                raise _Stopped
+            if len(taken) < _MAX_HELD and size < _MAX_HELD_BYTES and not connection.is_lost:
+                more = await connection.take(_LOOK_S, _MAX_HELD - len(taken))
+                taken += more
+                size += sum(len(d.body) for d in more)
+                said = await self._read(more, stop)
+            else:
+                await _within(_TAKE_S, self._admission.room())
+        await self._store(held + said, stop)
+        return taken
+
+    async def _read(self, batch: Sequence[Delivery], stop: asyncio.Event) -> Said:
+        """What the batch amounts to; devices that were found in it are stored. Raises _Stopped when `stop` came
+        first."""
+        said = Said()
         for delivery in batch:
             meaning = None
             for bridge in self._bridges:
-                meaning = await self._durably(partial(bridge.read, delivery), stop)
-                if meaning is not None:
-                    break
+                if delivery.topic.startswith(bridge.prefix):
+                    meaning = await self._durably(partial(bridge.read, delivery), stop)
+                    if meaning is not None:
+                        break
             if meaning is None:
-                own.append(delivery)
+                self._own.read(delivery, said)
                 continue
             if meaning.devices:
                 await self._durably(partial(self._devices.put, meaning.devices), stop)
                 self._intake.forget_devices(self._home_id)
-            events.extend(meaning.events)
-            dead.extend(meaning.dead)
-        if events:
-            await self._durably(partial(self._intake.submit, events), stop)
-        if own:
-            dead.extend(await self._durably(partial(self._receive, own), stop))
-        for letter in dead:
-            await self._durably(partial(self._bury, letter), stop)
+            said.events.extend(meaning.events)
+            said.dead.extend(meaning.dead)
+        return said
 
-    async def _receive(self, deliveries: Sequence[Delivery]) -> list[DeadLetter]:
-        """Our own simple form: envelopes of one device a topic; each device's in order, the devices side by side."""
-        dead: list[DeadLetter] = []
-        by_device: dict[str, list[Delivery]] = {}
-        for delivery in deliveries:
-            parts = delivery.topic.split("/")
-            if len(parts) != 4 or parts[0] != "homeguard" or parts[3] != "events":
-                dead.append(
-                    DeadLetter(topic=delivery.topic, body=delivery.body, reason="nothing is known of this topic")
-                )
-            elif parts[1] != self._home_id:
-                dead.append(DeadLetter(topic=delivery.topic, body=delivery.body, reason="the topic names another home"))
-            else:
-                by_device.setdefault(parts[2], []).append(delivery)
-        for letters in await asyncio.gather(*(self._receive_from(d, own) for d, own in by_device.items())):
-            dead.extend(letters)
-        return dead
+    async def _store(self, said: Said, stop: asyncio.Event) -> None:
+        """Bring it to disk, however often that takes; the ids make a second try harmless. Raises _Stopped when `stop`
+        came first."""
+        if said.events:
+            await self._durably(partial(self._intake.submit, said.events), stop)
+        dead = said.dead
+        if said.own:
+            rejected = await self._durably(partial(self._intake.receive_each, [own.sent for own in said.own]), stop)
+            dead = [*dead, *(said.own[r.index].refused(r.message) for r in rejected)]
+        if dead:
+            left = list(dead)
+            await self._durably(partial(self._bury, left), stop)
 
-    async def _receive_from(self, device_id: str, deliveries: Sequence[Delivery]) -> list[DeadLetter]:
-        """Raises Overloaded or StoreUnavailable when the log did not take them; the ids make a second try harmless."""
-        origin = Origin(home_id=self._home_id, source=self._origin.source, device_id=device_id)
-        dead: list[DeadLetter] = []
-        for joined in _joined(deliveries):
-            body = b"\n".join(_named(d) for d in joined)
-            try:
-                receipt = await self._intake.receive(body, origin, ndjson=len(joined) > 1)
-            except HomeGuardError as error:
-                if error.status >= 500:
-                    raise
-                if len(joined) == 1:
-                    dead.append(DeadLetter(topic=joined[0].topic, body=joined[0].body, reason=error.message))
-                    continue
-                for one in joined:  # one unreadable body must not take its neighbours with it
-                    dead.extend(await self._receive_from(device_id, [one]))
-                continue
-            dead.extend(_refused(receipt, joined))
-        return dead
-
-    async def _bury(self, letter: DeadLetter) -> None:
-        await self._intake.dead_letter(origin=self._origin, topic=letter.topic, body=letter.body, reason=letter.reason)
+    async def _bury(self, left: list[DeadLetter]) -> None:
+        """Keep these letters, side by side; those that could not be kept stay in the list."""
+        outcomes = await asyncio.gather(
+            *(self._intake.dead_letter(origin=self._origin, topic=d.topic, body=d.body, reason=d.reason) for d in left),
+            return_exceptions=True,
+        )
+        failed = [(d, o) for d, o in zip(left, outcomes, strict=True) if isinstance(o, BaseException)]
+        left[:] = [letter for letter, _ in failed]
+        for _, error in failed:
+            raise error
 
     async def _durably(self, step: Callable[[], Awaitable[_T]], stop: asyncio.Event) -> _T:
         """Try until it is done. The broker keeps the messages meanwhile: nothing was acknowledged."""
@@ -238,47 +268,17 @@ class _Stopped(Exception):
     """The link was told to stop while something was not on disk yet."""
 
 
-def _named(delivery: Delivery) -> bytes:
-    """The body with an event id of its own, so that a redelivery is the same event; a device's own id stands."""
-    body = delivery.body.strip()
-    if not body.startswith(b"{") or b'"event_id"' in body:
-        return body
-    rest = body[1:].lstrip()
-    comma = b"" if rest.startswith(b"}") else b","
-    return b'{"event_id":"' + delivery.token.encode() + b'"' + comma + rest
-
-
-def _joined(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
-    """Runs of single-line objects that one body can hold; anything else stands alone."""
-    runs: list[list[Delivery]] = []
-    size = 0
-    could_join = False
-    for delivery in deliveries:
-        body = delivery.body.strip()
-        is_line = body.startswith(b"{") and b"\n" not in body and b"\r" not in body
-        if is_line and could_join and len(runs[-1]) < _JOIN_ITEMS and size + len(delivery.body) < _JOIN_BYTES:
-            runs[-1].append(delivery)
-            size += len(delivery.body)
-        else:
-            runs.append([delivery])
-            size = len(delivery.body)
-        could_join = is_line
-    return runs
-
-
-def _refused(receipt: Receipt, joined: Sequence[Delivery]) -> list[DeadLetter]:
-    """One letter for each refused item; several items of one message are one body."""
-    letters = []
-    for rejection in receipt.rejected:
-        source = joined[rejection.index] if len(joined) > 1 else joined[0]
-        reason = f"item {rejection.index}: {rejection.message}" if len(joined) == 1 else rejection.message
-        letters.append(DeadLetter(topic=source.topic, body=source.body, reason=reason))
-    return letters
-
-
 async def _wait(stop: asyncio.Event, delay_s: float) -> None:
     try:
         async with asyncio.timeout(delay_s):
             await stop.wait()
+    except TimeoutError:
+        return
+
+
+async def _within(limit_s: float, what: Awaitable[None]) -> None:
+    try:
+        async with asyncio.timeout(limit_s):
+            await what
     except TimeoutError:
         return

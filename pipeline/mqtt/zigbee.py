@@ -11,6 +11,7 @@ from homeguard.ports.devices import DeviceStore
 from homeguard.ports.live_state import LiveStateStore
 from homeguard.vocabulary import EVENT_TYPES
 from pipeline.mqtt.delivery import Delivery
+from pipeline.mqtt.said import DeadLetter
 from pipeline.vendors.zigbee2mqtt.discovery import VENDOR, discover
 from pipeline.vendors.zigbee2mqtt.report import Observation, observe
 from pipeline.vendors.zigbee2mqtt.topics import (
@@ -25,13 +26,6 @@ from pipeline.vendors.zigbee2mqtt.topics import (
 #: States of devices that `bridge/devices` has not named yet, one a topic.
 _MAX_WAITING: Final = 512
 _MAX_AHEAD: Final = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
-    topic: str
-    body: bytes
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +44,7 @@ class ZigbeeBridge:
         self, *, base: str, home_id: str, source: str, clock: Clock, devices: DeviceStore, live: LiveStateStore | None
     ) -> None:
         self.base = base
+        self.prefix = f"{base}/"
         self._home_id = home_id
         self._source = source
         self._clock = clock

@@ -9,7 +9,7 @@ import pytest
 from pipeline_fakes import NOW, ManualClock, MemoryLog, event
 
 from homeguard.errors import Conflict, StoreUnavailable
-from homeguard.ports.log import DEAD_LETTERS, EVENTS, NewRecord
+from homeguard.ports.log import DEAD_LETTERS, EVENTS, HEARTBEATS, NewRecord
 from pipeline.envelope import encode
 from pipeline.processor import BATCH, TRIES, Processor
 
@@ -314,3 +314,38 @@ async def test_caught_up_waits_while_the_log_does_not_say_how_far_it_is(log, clo
 
     assert handler.seen == ids
     assert not left
+
+
+async def _nothing() -> None: ...
+
+
+@pytest.mark.parametrize("flush", [None, _nothing], ids=["at once", "behind a flush"])
+async def test_a_group_whose_commits_are_not_answered_reads_on_and_commits_all_of_it_later(log, clock, flush):
+    commit, is_away, owed = log.commit, True, set()
+
+    async def unanswered(group, records):
+        if is_away:
+            owed.add(frozenset((r.topic, r.offset) for r in records))
+            raise StoreUnavailable("no answer")
+        await commit(group, records)
+
+    async def is_owed(*done):
+        while frozenset(done) not in owed:  # noqa: ASYNC110 - it is waited for from outside
+            await asyncio.sleep(0.001)
+
+    log.commit = unanswered
+    handler, stop = Collect(), asyncio.Event()
+    processor = Processor(log, "g", [EVENTS, HEARTBEATS], [handler], clock, flush=flush)
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        tasks.create_task(processor.run(stop))
+        await filled(log, 2)
+        await is_owed((EVENTS, 1))
+        await log.append([encode(event("heartbeat", "door", event_id="beat"))])
+        await is_owed((EVENTS, 1), (HEARTBEATS, 0))
+        assert handler.seen == ["e0", "e1", "beat"]
+        is_away = False
+        await processor.caught_up()
+        stop.set()
+
+    assert handler.seen == ["e0", "e1", "beat"]
+    assert (log.committed["g", EVENTS], log.committed["g", HEARTBEATS]) == (2, 1)

@@ -43,9 +43,12 @@ def attributes_of(device: Device, payload: Mapping[str, Any]) -> dict[str, Value
         prop = key["property"]
         if prop in payload and key["codec"] != "warning":
             found.update(values.read(key, payload[prop]))
-    for prop in payload.keys() & _UNDECLARED.keys():
+    undeclared = payload.keys() & _UNDECLARED.keys()
+    if undeclared:
+        undeclared -= {key["property"] for key in keys.values()}
+    for prop in undeclared:
         attribute = _UNDECLARED[prop]
-        if attribute not in found and not any(key["property"] == prop for key in keys.values()):
+        if attribute not in found:
             scale = 0.001 if attribute == "voltage_v" and _is_millivolts(payload[prop]) else 1
             found.update(values.read({"attribute": attribute, "codec": "number", "scale": scale}, payload[prop]))
     return _reconciled(found, payload)

@@ -12,7 +12,18 @@ from pipeline_fakes import NOW
 
 from homeguard.model import Reading
 from pipeline.detectors.bank import SeriesBank
-from pipeline.detectors.zscore import MIN_READINGS, SHIFT_AFTER, WINDOW, Series, is_judged, judge, learn, sigma_floor
+from pipeline.detectors.zscore import (
+    MIN_READINGS,
+    SHIFT_AFTER,
+    WINDOW,
+    Series,
+    floor_of,
+    is_judged,
+    judge,
+    learn,
+    ordinary,
+    sigma_floor,
+)
 
 EVERY = timedelta(minutes=5)
 
@@ -121,6 +132,39 @@ def test_any_finite_series_gives_finite_scores(values):
     assert not math.isnan(series.mean)
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.floats(), st.floats(-60, 60), st.sampled_from([20.0, 20.5, -0.0, 1e100, 1e101])),
+            st.integers(-3_600, 90_000),
+        ),
+        max_size=60,
+    ),
+    st.sampled_from(["temperature_c", "soil_moisture", "power_w"]),
+    st.floats(-1e3, 1e3),
+)
+def test_what_is_ordinary_is_what_the_judge_has_nothing_to_say_on(readings, metric, start):
+    """The short way and the long way end in the same series, bit by bit, and the short one never hides a finding."""
+    series, at = run([start] * 12)[1], NOW + timedelta(hours=1)
+    for value, seconds in readings:
+        at += timedelta(seconds=seconds)
+        score, after = judge(series, value, at, sigma_floor(metric, series.mean))
+        short = ordinary(series, value, at, floor_of(metric))
+        if short is not None:
+            assert score is not None
+            assert not score.is_anomaly
+            assert repr(short) == repr(after)
+        series = after
+
+
+def test_nearly_every_reading_of_a_calm_series_goes_the_short_way():
+    series = run([20.0] * MIN_READINGS)[1]
+    for i in range(1_000):
+        series = ordinary(series, 20 + math.sin(i), series.last_at + EVERY, floor_of("temperature_c"))
+        assert series is not None
+    assert ordinary(series, 30.0, series.last_at + EVERY, floor_of("temperature_c")) is None
+
+
 def test_settings_counters_and_radio_figures_are_not_judged():
     assert is_judged("temperature_c")
     assert is_judged("soil_moisture")
@@ -171,3 +215,14 @@ async def test_a_bank_is_warmed_from_stored_readings(stores):
     (finding,), _ = bank.judge([reading(20, 31.0)])
     assert finding.score.severity == "high"
     assert learn([], 0.5) == Series()
+
+
+def test_a_bank_takes_over_what_another_one_knows_and_keeps_what_it_knows_itself():
+    one, other = SeriesBank(), SeriesBank()
+    for bank, metric, value in ((one, "temperature_c", 21.0), (other, "temperature_c", 40.0), (other, "power_w", 9.0)):
+        bank.keep(bank.judge([reading(i, value, metric) for i in range(20)])[1])
+
+    one.take_over(other)
+
+    assert len(one.judge([reading(20, 40.0), reading(20, 9.0, "power_w")])[0]) == 1
+    assert one.judge([reading(21, 21.0), reading(21, 9.0, "power_w")])[0] == []

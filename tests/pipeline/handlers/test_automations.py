@@ -1,100 +1,21 @@
 """Automations that really fire: from the event through the gate to the device's own report, once."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
 from pipeline_fakes import NOW, device, event, furnish
+from rules_at_work import LIGHT_ON, SAY, UNLOCK, System, rule, running
 
-from homeguard.automation import parse
-from homeguard.clock import HomeClocks, SystemClock
+from homeguard.clock import SystemClock
 from homeguard.effects import fingerprint, resolve
 from homeguard.ports.log import COMMANDS
 from homeguard.stores.sqlite.open import open_embedded
-from pipeline.command.execution import Execution
-from pipeline.command.service import CommandService
-from pipeline.command.waiting import Reports
-from pipeline.drivers.simulated import SimulatedDriver
 from pipeline.envelope import decode
-from pipeline.handlers.automation_runs import RunAutomations
+from pipeline.handlers.automation_runs import concerns
 from pipeline.handlers.automations import MAX_RUNS, DecideAutomations
-from pipeline.handlers.events import StoreEvents
-from pipeline.handlers.live_state import KeepLiveState
-from pipeline.handlers.subscribers import TellSubscribers
 from pipeline.intake.intake import Intake
-from pipeline.processor import Processor
 from pipeline.topics import AUTOMATE, RECORD, REFLEX, TOPICS_OF
-
-LIGHT_ON = {"type": "device_command", "device_id": "lamp", "command": "turn_on"}
-UNLOCK = {"type": "device_command", "device_id": "front_door_lock", "command": "unlock"}
-SAY = {"type": "notification", "message": "Somebody is in the hall"}
-
-
-def rule(rule_id="a1", *, now=NOW, **changes):
-    body = {
-        "name": "Hall light",
-        "trigger": {"type": "device_event", "device_id": "hall_motion", "event_type": "motion_detected"},
-        "actions": [LIGHT_ON, SAY],
-        **changes,
-    }
-    return parse(body, home_id="h1", automation_id=rule_id, created_by="u1", now=now)
-
-
-class System:
-    """The data plane and the one way to act, put together as one process does."""
-
-    def __init__(self, stores, clock, standing=None) -> None:
-        self.stores, self.clock, self.clocks = stores, clock, HomeClocks(clock)
-        s = stores
-        self.intake = Intake(log=s.log, devices=s.devices, clock=clock, clocks=self.clocks)
-        self.reports = Reports(feed=s.feed, live=s.live)
-        execution = Execution(
-            drivers={"simulated": SimulatedDriver(self.intake, clock, self.clocks)}, journal=s.journal, feed=s.feed,
-            intake=self.intake, reports=self.reports, clock=clock, confirm_timeout_s=5.0,
-        )  # fmt: skip
-        self.commands = CommandService(
-            users=s.users, devices=s.devices, live=s.live, feed=s.feed, journal=s.journal,
-            confirmations=s.confirmations, audit=s.audit, execution=execution, acts={}, clock=clock,
-        )  # fmt: skip
-        decide = DecideAutomations(
-            automations=s.automations, live=s.live, users=s.users, intake=self.intake, clock=clock, clocks=self.clocks
-        )
-        run = RunAutomations(
-            automations=s.automations, commands=self.commands, outbox=s.outbox, users=s.users, feed=s.feed,
-            intake=self.intake, clock=clock, clocks=self.clocks, standing=standing,
-        )  # fmt: skip
-        handlers = {
-            REFLEX: [KeepLiveState(s.live), TellSubscribers(s.feed, self.clocks), decide],
-            AUTOMATE: [run],
-            RECORD: [StoreEvents(s.events)],
-        }
-        self.processors = {g: Processor(s.log, g, TOPICS_OF[g], h, clock) for g, h in handlers.items()}
-
-    async def settle(self) -> None:
-        """What was appended is decided, what was decided is carried out, what came of it is stored."""
-        for group in (REFLEX, AUTOMATE, REFLEX, RECORD):
-            async with asyncio.timeout(20):
-                await self.processors[group].caught_up()
-
-    async def events(self, event_type):
-        page = await self.stores.events.query("h1", event_types=[event_type])
-        return list(reversed(page.items))
-
-
-@asynccontextmanager
-async def running(stores, clock, standing=None):
-    system, stop, ready = System(stores, clock, standing), asyncio.Event(), asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        watch = group.create_task(system.reports.run(ready))
-        await ready.wait()
-        for processor in system.processors.values():
-            group.create_task(processor.run(stop))
-        try:
-            yield system
-        finally:
-            stop.set()
-            watch.cancel()
 
 
 @pytest.fixture
@@ -121,8 +42,9 @@ async def test_an_event_turns_the_light_on_through_the_gate_and_tells_the_people
 
         assert (await stores.live.get("h1", "lamp")).attributes == {"on": True}
         (command,) = await stores.journal.commands("h1", since=NOW - timedelta(days=9999))
+        (decided,) = await system.events("command_requested")
         assert (command.outcome, command.caller, command.cause, command.user_id) == (
-            "confirmed", "automation", "m1", "u1",
+            "confirmed", "automation", decided.event_id, "u1",
         )  # fmt: skip
         (ran,) = await system.events("automation_ran")
         assert [a["outcome"] for a in ran.payload["actions"]] == ["confirmed", "sent"]
@@ -219,6 +141,40 @@ async def test_what_changed_between_deciding_and_running_does_not_run(real, chan
     assert len(decided) == 1
     assert await stores.journal.commands("h1", since=NOW - timedelta(days=9999)) == []
     assert await stores.outbox.undelivered() == []
+
+
+async def test_a_device_that_does_not_answer_holds_up_no_other_rule(real):
+    stores, clock = real
+    await stores.devices.put([device("dead_lamp", "light", binding={"driver": "dead"})])
+    await stores.automations.put(rule("a1", actions=[{**LIGHT_ON, "device_id": "dead_lamp"}]))
+    door = {"type": "device_event", "device_id": "hall_motion", "event_type": "motion_stopped"}
+    await stores.automations.put(rule("a2", trigger=door))
+    async with running(stores, clock) as system, asyncio.timeout(20):
+        try:
+            await system.intake.submit([event("motion_detected", "hall_motion", at=clock.now(), event_id="m1")])
+            await system.dead.asked.wait()
+            await system.intake.submit([event("motion_stopped", "hall_motion", at=clock.now(), event_id="m2")])
+            while not (lamp := await stores.live.get("h1", "lamp")):  # noqa: ASYNC110 - a state tells nobody
+                await asyncio.sleep(0.01)
+            assert lamp.attributes == {"on": True}
+            assert await stores.log.lag(AUTOMATE) > 0
+        finally:
+            system.dead.released.set()
+        await system.settle()
+        assert await stores.log.lag(AUTOMATE) == 0
+        commands = await stores.journal.commands("h1", since=NOW - timedelta(days=9999))
+
+    assert {c.device_id: c.outcome for c in commands} == {"dead_lamp": "failed", "lamp": "confirmed"}
+
+
+async def test_what_a_decision_concerns_are_its_devices_or_the_rule_itself(decide, stores):
+    await stores.automations.put(rule("a1", actions=[LIGHT_ON, SAY, LIGHT_ON]))
+    await stores.automations.put(rule("a2", actions=[SAY]))
+
+    decided = await decide(event("motion_detected", "hall_motion"))
+
+    assert sorted(map(concerns, decided)) == [["h1/a2"], ["h1/lamp"]]
+    assert concerns(event("command_requested", payload={"automation_id": "a3"})) == ["h1/a3"]
 
 
 @pytest.fixture

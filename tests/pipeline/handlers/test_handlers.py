@@ -1,6 +1,7 @@
 """What follows from an event, over the real stores: live state, watchers, alerts, messages, and what is kept."""
 
 import asyncio
+import cProfile
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -361,6 +362,16 @@ def test_stories_end_after_a_minute_and_only_escalation_is_told_again():
     ]
     judged = [a for a, _ in in_stories(line, [])]
     assert in_stories(line[3:], judged) == in_stories(line, [])[3:]
+
+
+def test_an_alarm_in_a_storm_is_judged_without_comparing_all_with_all():
+    storm = [alert("smoke", n / 20, f"d{n % 50}", "critical") for n in range(1_000)]
+    profile = cProfile.Profile()
+
+    [(judged, is_told)] = profile.runcall(in_stories, [alert("smoke", 51, "new", "critical")], storm)
+
+    assert (judged.severity, is_told) == ("critical", False)
+    assert sum(entry.callcount for entry in profile.getstats()) < 20 * len(storm)
 
 
 # -- messages

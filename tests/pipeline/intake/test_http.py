@@ -16,8 +16,8 @@ from pipeline.intake.intake import Intake, Origin
 EVENT = {"device_id": "door", "event_type": "door_open", "event_id": "e1"}
 
 
-async def by_token(headers):
-    if headers.get("x-device-token") != "good":
+async def by_token(scope):
+    if dict(scope["headers"]).get(b"x-device-token") != b"good":
         raise NotSignedIn("sign in first")
     return Origin(home_id="h1", source="http", device_id="door")
 

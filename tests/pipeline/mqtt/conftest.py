@@ -5,6 +5,7 @@ import itertools
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -18,11 +19,14 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from homeguard.clock import HomeClocks, SystemClock
+from homeguard.model import Device
 from homeguard.ports.log import DEAD_LETTERS, EVENTS
 from homeguard.ports.stores import Stores
 from homeguard.stores.sqlite.open import open_embedded
 from pipeline.intake.intake import Intake
 from pipeline.mqtt.link import MqttLink
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
 #: Each test speaks under a base of its own: retained messages of one are nothing to the next.
@@ -129,6 +133,9 @@ class Home:
                     value = {"body": record.value} if is_letter else msgspec.json.decode(record.value)
                     found.append((value, dict(record.headers)))
         return found
+
+    def device(self, device_id: str) -> Device:
+        return Device(home_id=self.id, id=device_id, name=device_id, type="sensor", capabilities=("climate",))
 
     async def events(self, count: int) -> list[dict[str, Any]]:
         return [value for value, _ in await self.records(EVENTS, count)]

@@ -13,6 +13,7 @@ def test_a_redelivery_has_the_name_of_the_first_delivery_even_after_a_restart(tm
     before = DeliveryNames(tmp_path / "session.json")
     before.begin(session_present=False)
     first = before.name("t", b"on", 1, 7)
+    before.keep()
     after = DeliveryNames(tmp_path / "session.json")
     after.begin(session_present=True)
     assert after.name("t", b"on", 1, 7) == first
@@ -37,6 +38,25 @@ def test_packet_ids_that_wrap_start_a_new_round_and_late_redeliveries_belong_to_
     last = names.name("t", b"on", 1, 65_535)
     assert names.name("t", b"on", 1, 1) != first
     assert names.name("t", b"on", 1, 65_535) == last
+
+
+@pytest.mark.parametrize(("before", "after"), [(65_530, 3), (40_000, 41_000), (3, 9), (65_530, 65_535)])
+def test_a_process_that_died_near_a_wrap_leaves_the_names_of_its_last_messages(
+    tmp_path: Path, before: int, after: int
+) -> None:
+    """Both were taken and not acknowledged; what comes behind them is new."""
+    file = tmp_path / "session.json"
+    died = DeliveryNames(file)
+    died.begin(session_present=False)
+    taken = []
+    for mid in (20_000, 40_000, 60_000, 5, 30_000, before, after):
+        taken.append(died.name("t", b"on", 1, mid))
+        if died.is_new:
+            died.keep()
+    next_one = DeliveryNames(file)
+    next_one.begin(session_present=True)
+    assert [next_one.name("t", b"on", 1, mid) for mid in (before, after)] == taken[-2:]
+    assert next_one.name("t", b"on", 1, (after + 1) % 65_536 or 1) not in taken
 
 
 def test_an_unreadable_session_file_only_costs_the_memory_of_the_session(tmp_path: Path) -> None:
