@@ -1,1 +1,1 @@
-"""What HomeGuard remembers of people: conversations now; learnings and the household come to live here."""
+"""What HomeGuard keeps in mind: conversations with their summaries, what people asked to remember, the household."""

@@ -1,15 +1,18 @@
 """Keeps conversations and gives back what matters of one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from homeguard.errors import NotFound
 from homeguard.ids import derived_id
 from homeguard.model import Json, Message, Principal
 from homeguard.ports.conversations import ConversationStore
+from memory.borne_out import Heard
 
 #: How many earlier messages a turn is given.
 RECALLED = 12
+#: How many are looked at for what a person said themselves.
+_HEARD = 60
 
 
 class Conversations:
@@ -51,6 +54,17 @@ class Conversations:
         await self._store.append(principal.home_id, [message])
         if await self._store.thread(principal.home_id, principal.user_id, thread_id) is None:
             raise NotFound("there is no such conversation", code="THREAD_NOT_FOUND")
+
+    async def heard(self, principal: Principal, is_yes: Callable[[str], bool]) -> Heard:
+        """What the person of a turn said in its conversation, to the turn's own words. Raises StoreUnavailable."""
+        turn = principal.turn
+        if turn is None:
+            return Heard(said=())
+        lines = await self._store.messages(principal.home_id, principal.user_id, turn.thread_id, limit=_HEARD)
+        earlier = [line for line in lines if line.turn_id != turn.id]
+        told = earlier[-1].text if earlier and earlier[-1].role == "assistant" and is_yes(turn.words) else ""
+        said = [line.text for line in earlier if line.role == "user"]
+        return Heard(said=(*said, turn.words), offered=told, name=principal.name)
 
     async def answer(
         self,
