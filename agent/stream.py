@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-EventName = Literal["turn", "token", "tool_start", "tool_end", "confirmation", "outcome", "answer", "error", "done"]
+EventName = Literal[
+    "turn", "token", "tool_start", "tool_end", "confirmation", "plan", "outcome", "answer", "error", "done"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,10 +18,14 @@ class AgentEvent:
     - `tool_start`: `{"id", "server", "tool", "arguments"}`
     - `tool_end`: `{"id", "server", "tool", "status": ok|error|refused|asked|denied, "result"}`
     - `confirmation`: `{"confirmation": {...}}`, the question as REST shows it
+    - `plan`: `{"steps": [{"id", "device_id", "command", "text", "tier", "state", "reason", "confirmation_id"}]}`, when
+      a step changes several things, and again when its questions are answered; `state` is an outcome, or what it waits
+      for: `yes` (in words, or the press) or `card`
     - `outcome`: `{"command": {"command_id", "device_id", "device", "command", "set", "outcome", "reason"}}`
     - `answer`: `{"text", "evidence": [ids], "refusals": [{"text", "why"}]}`, the checked text; it replaces the tokens
     - `error`: `{"error": {"code", "message"}}`
-    - `done`: `{"status": completed|waiting|failed, "model", "tokens": {"input", "output"}, "duration_ms"}`, always last
+    - `done`: `{"status": completed|waiting|failed, "model", "intent", "tokens": {"input", "output"}, "duration_ms"}`,
+      always last
     """
 
     name: EventName

@@ -25,4 +25,7 @@ def build_all(desk: Desk) -> dict[str, HomeServer]:
     specs = [spec for server in servers.values() for spec in server.specs]
     tools = [tool for server in servers.values() for tool in server.tools]
     instructions = "One home: its devices, events, measurements, rules and what was strange. " + devices.INSTRUCTIONS
-    return {**servers, ALL: HomeServer("homeguard", "HomeGuard", instructions, specs, desk.key, tools)}
+    servers[ALL] = HomeServer("homeguard", "HomeGuard", instructions, specs, desk.key, tools)
+    for server in servers.values():
+        server.refusals = desk.refusals
+    return servers

@@ -8,8 +8,10 @@ from mcp.types import InputRequiredResult
 
 from homeguard.clock import Clock
 from homeguard.model import Principal, Scope
+from homeguard.ports.journal import Audit
 from mcp_servers.asking import Asking
 from mcp_servers.identity import require
+from mcp_servers.refusals import Refusals
 from tools.answers import CommandAnswer
 from tools.context import ToolContext
 
@@ -18,11 +20,18 @@ class Desk:
     """`contexts` makes the context of a principal; `key` (32 bytes or more, kept) seals what clients carry for us."""
 
     def __init__(
-        self, contexts: Callable[[Principal], ToolContext], *, clock: Clock, key: bytes, person_wait_s: float = 20.0
+        self,
+        contexts: Callable[[Principal], ToolContext],
+        *,
+        clock: Clock,
+        key: bytes,
+        person_wait_s: float = 20.0,
+        audit: Audit | None = None,
     ) -> None:
         self._contexts = contexts
         self._asking = Asking(clock=clock, person_wait_s=person_wait_s)
         self.key = key
+        self.refusals = Refusals(audit, clock)
 
     def context(self, scope: Scope = "read") -> ToolContext:
         """The caller's context. Raises NotSignedIn, NotAllowed."""

@@ -1,5 +1,6 @@
 """The devices server: how the home is, and acting on it."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from mcp.server.mcpserver import Context
@@ -10,9 +11,11 @@ from homeguard.model import HomeMode
 from mcp_servers.arguments import Cursor, DeviceId, Limit, UserId
 from mcp_servers.desk import Desk
 from mcp_servers.server import HomeServer, ToolSpec, changes, reads
-from tools import devices
+from tools import devices, finding
 from tools.answers import CommandAnswer, CommandAnswers
 from tools.context import ToolContext
+from tools.undo import UndoAnswer, answered
+from tools.undo import undo as undo_last
 
 NAME: Final = "devices"
 INSTRUCTIONS: Final = (
@@ -52,6 +55,16 @@ def specs(desk: Desk) -> list[ToolSpec]:
         return await devices.get_home_summary(
             desk.context(), limit=limit, cursor=cursor, include_last_event=include_last_event, user_id=user_id
         )
+
+    async def find_devices(
+        query: Annotated[str, Field(description="Words of a name, a room or a kind, such as 'kitchen lights'")] = "",
+        area: Annotated[str, Field(description="Only in this room or on this floor")] = "",
+        type: Annotated[str, Field(description="Only of this type, such as light, lock or thermostat")] = "",
+        limit: Annotated[int, Field(description="At most this many, up to 50")] = 20,
+    ) -> Any:
+        """Find devices by words, room or type: id, state and commands of those that fit. Without arguments it tells the
+        home's index: every room and how many devices of each type it has. In a large home use it first."""
+        return await finding.find_devices(desk.context(), query=query, area=area, type=type, limit=limit)
 
     async def get_device_state(device_id: DeviceId) -> Any:
         """One device in detail: every attribute with unit and since when, battery, last contact, hardware, and every
@@ -105,12 +118,29 @@ def specs(desk: Desk) -> list[ToolSpec]:
         )
         return _one(answers)
 
+    async def undo(ctx: Context[Any, Any]) -> Any:
+        """Put back what this person did last through HomeGuard (within 24 hours): every device of it that still is as
+        that left it, the home's mode, a rule that was made or deleted. What someone moved since is left alone and
+        named. Undoing a lock is unlocking: that waits for a person. A second undo brings back what the first undid."""
+        told: list[UndoAnswer] = []
+
+        async def act(room: ToolContext) -> list[CommandAnswer]:
+            told.append(await undo_last(room))
+            return list(told[0].results)
+
+        answers = await desk.acted(ctx, act)
+        if isinstance(answers, InputRequiredResult):
+            return answers
+        return replace(told[0], results=tuple(answers)) if told else answered(answers)
+
     return [
         reads(NAME, get_home_summary, devices.HomeSummary, "Home summary"),
+        reads(NAME, find_devices, finding.FoundDevices, "Find devices"),
         reads(NAME, get_device_state, devices.DeviceState, "Device state"),
         changes(NAME, control_device, CommandAnswer, "Control a device", destructive=True, idempotent=True),
         changes(NAME, control_devices, CommandAnswers, "Control several devices", destructive=True, idempotent=True),
         changes(NAME, set_home_mode, CommandAnswer, "Set the home's mode", destructive=True, idempotent=True),
+        changes(NAME, undo, UndoAnswer, "Undo", destructive=True, idempotent=False),
     ]
 
 

@@ -8,6 +8,7 @@ from mcp_servers.arguments import Cursor, Hours, Limit, OptionalDeviceId, UserId
 from mcp_servers.desk import Desk
 from mcp_servers.server import HomeServer, ToolSpec, reads
 from tools import events
+from tools import explain as explaining
 
 NAME: Final = "events"
 INSTRUCTIONS: Final = (
@@ -47,7 +48,25 @@ def specs(desk: Desk) -> list[ToolSpec]:
             user_id=user_id,
         )
 
-    return [reads(NAME, get_recent_events, events.RecentEvents, "Recent events")]
+    async def explain(
+        device_id: Annotated[str, Field(description="A device_id; empty: the home's mode, or what happened last")] = "",
+        event_id: Annotated[str, Field(description="An event_id of get_recent_events, instead of a device")] = "",
+        at: Annotated[str, Field(description="ISO 8601: the newest change until then; empty: until now")] = "",
+        attribute: Annotated[
+            str, Field(description="Only changes of this attribute, such as on or lock; mode or arm_state of the home")
+        ] = "",
+    ) -> Any:
+        """Why something is as it is: "why is the porch light on?", "who unlocked the door?", "what turned the heater
+        on?". The newest change, then its causes link by link (command, rule, person, app, card) and what it set off.
+        Where is_known is false, say that you don't know: never guess a cause."""
+        return await explaining.explain(
+            desk.context(), device_id=device_id, event_id=event_id, at=at, attribute=attribute
+        )
+
+    return [
+        reads(NAME, get_recent_events, events.RecentEvents, "Recent events"),
+        reads(NAME, explain, explaining.Explanation, "Why"),
+    ]
 
 
 def build(desk: Desk) -> HomeServer:

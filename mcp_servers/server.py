@@ -1,7 +1,7 @@
 """The server class of all five: typed results, scopes, errors and arguments in one place."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -25,6 +25,7 @@ from homeguard.model import Scope
 from homeguard.staleness import collect
 from mcp_servers.faults import bad_arguments, check_arguments, fault
 from mcp_servers.identity import opens, require, state_owner
+from mcp_servers.refusals import Refusals
 
 VERSION: Final = "0.1.0"
 #: Key in a result's `_meta`: concern -> the moment from which on the answer may be wrong.
@@ -92,6 +93,10 @@ class HomeServer(MCPServer[Any]):
             request_state_security=RequestStateSecurity(keys=[key], ttl=_STATE_TTL_S, bind_principal=state_owner),
         )
         self._specs = {spec.run.__name__: spec for spec in specs}
+        #: Told of refused calls; set by whoever puts the servers together.
+        self.refusals: Refusals | None = None
+        #: Awaited with a tool's name before it runs; what it raises is the tool's error.
+        self.before_call: Callable[[str], Awaitable[None]] | None = None
 
     async def list_tools(self) -> list[ListedTool]:
         """Those that the caller's token opens."""
@@ -107,19 +112,26 @@ class HomeServer(MCPServer[Any]):
                 raise InvalidInput(f"there is no tool '{name[:64]}' here", code="UNKNOWN_TOOL", field="name")
             require(spec.scope)
             check_arguments(arguments, self._tool_input_schema(name) or {})
+            if self.before_call is not None:
+                await self.before_call(name)
             with collect() as stale:
                 result = await super().call_tool(name, arguments, context)
         except UnexpectedToolError as error:
             if isinstance(error.__cause__, HomeGuardError):
-                return fault(error.__cause__)
+                return await self._refused(name, arguments, error.__cause__)
             raise
         except ToolError as error:
             if isinstance(error.__cause__, ValidationError):
                 return fault(bad_arguments(error.__cause__))
             raise
         except HomeGuardError as error:
-            return fault(error)
+            return await self._refused(name, arguments, error)
         return _dated(_compact(result), stale)
+
+    async def _refused(self, name: str, arguments: Mapping[str, Any], error: HomeGuardError) -> CallToolResult:
+        if self.refusals is not None:
+            await self.refusals.note(name, arguments, error)
+        return fault(error)
 
     def http_app(
         self, path: str, auth: AuthSettings, verifier: TokenVerifier, security: TransportSecuritySettings

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
 
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
@@ -14,14 +13,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from homeguard.errors import HomeGuardError
 from mcp_servers.catalog import ALL, SERVERS
 from mcp_servers.identity import Authenticate, Verifier
+from mcp_servers.paths import METADATA, PREFIX, owns
 from mcp_servers.server import HomeServer
-
-PREFIX: Final = "/mcp"
-_METADATA: Final = "/.well-known/oauth-protected-resource"
 
 
 class McpHttp:
-    """An ASGI app for the paths that it `owns`; enter `lifespan()` once around serving.
+    """An ASGI app for the paths that `mcp_servers.paths` names; enter `lifespan()` once around serving.
 
     `servers` as `catalog.build_all` gives them. `allowed_hosts` and `allowed_origins` are exact, or end in `:*` for any
     port; a request without an Origin is not from a browser and passes that check.
@@ -52,18 +49,13 @@ class McpHttp:
             verifier = Verifier(authenticate, name, resource, SERVERS if name == ALL else ())
             app = server.http_app(path, auth, verifier, security)
             self._apps[path] = app
-            self._apps[f"{_METADATA}{path}"] = app
-
-    def owns(self, path: str) -> bool:
-        """`/mcp`, everything below it, and what tells clients how to sign in there."""
-        path = path.rstrip("/")
-        return path == PREFIX or path.startswith((f"{PREFIX}/", f"{_METADATA}{PREFIX}"))
+            self._apps[f"{METADATA}{path}"] = app
 
     def in_front_of(self, app: ASGIApp) -> ASGIApp:
         """Both in one: our paths here, all others (and lifespan) to `app`."""
 
         async def both(scope: Scope, receive: Receive, send: Send) -> None:
-            mine = scope["type"] == "http" and self.owns(scope["path"])
+            mine = scope["type"] == "http" and owns(scope["path"])
             await (self if mine else app)(scope, receive, send)
 
         return both

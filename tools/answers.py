@@ -45,6 +45,8 @@ class CommandAnswer:
     """Only with outcome asked"""
     data: Mapping[str, Any] | None = None
     """What a change of the home itself has to tell, such as the automation that it made"""
+    tier: int = 0
+    """1: never asks; 2: asks unless the person's own words name it; 3: a person always presses a card"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ def answer_of(result: CommandResult, base_url: str) -> CommandAnswer:
         reason=clean(result.reason, 400),
         confirmation=question_of(card, base_url) if card is not None else None,
         data=clean_object(result.data) if result.data else None,
+        tier=result.tier,
     )
 
 
@@ -75,7 +78,7 @@ def question_of(card: Confirmation, base_url: str) -> Question:
         text=clean(card.text, 1000),
         detail=clean(card.detail, 400),
         expires_at=iso(card.expires_at),
-        confirm_url=f"{base_url.rstrip('/')}/confirm/{card.id}",
+        confirm_url=f"{base_url.rstrip('/')}/confirm/{card.id}.{card.link}" if card.link else base_url,
     )
 
 
@@ -112,6 +115,7 @@ def _ended(answer: CommandAnswer, outcome: Told, reason: str) -> CommandAnswer:
         set=answer.set,
         outcome=outcome,
         reason=reason,
+        tier=answer.tier,
     )
 
 
@@ -128,6 +132,7 @@ def _from_entry(answer: CommandAnswer, entry: Mapping[str, Json]) -> CommandAnsw
         outcome=told,
         reason=clean(entry.get("reason") or "", 400),
         data=clean_object(data) if isinstance(data, Mapping) and data else None,
+        tier=answer.tier,
     )
 
 
@@ -152,4 +157,5 @@ def answer_to_json(answer: CommandAnswer) -> dict[str, Json]:
             "confirm_url": card.confirm_url,
         } if card is not None else None,
         "data": clean_json(answer.data) if answer.data else None,
+        "tier": answer.tier,
     }  # fmt: skip

@@ -9,10 +9,12 @@ from homeguard.clock import Clock, HomeClocks
 from homeguard.errors import DeviceNotFound, HomeMismatch, NotFound, StoreUnavailable
 from homeguard.model import Confirmation, Device, Effect, Home, Principal
 from homeguard.ports.automations import AutomationStore
+from homeguard.ports.conversations import ConversationStore
 from homeguard.ports.devices import DeviceStore
 from homeguard.ports.events import AlertStore, AnomalyStore, EventStore
 from homeguard.ports.journal import Journal
 from homeguard.ports.live_state import LiveStateStore
+from homeguard.ports.memory import MemoryStore
 from homeguard.ports.readings import ReadingStore
 from homeguard.ports.users import UserStore
 from pipeline.command.words import CommandResult, DeviceRequest
@@ -51,6 +53,7 @@ class ToolContext:
     anomalies: AnomalyStore
     alerts: AlertStore
     automations: AutomationStore
+    memory: MemoryStore
     journal: Journal
     commands: Commands
     clock: Clock
@@ -58,6 +61,8 @@ class ToolContext:
     base_url: str
     #: Set once the history of a new home is written; until then what is asked about the past is incomplete.
     history_ready: asyncio.Event
+    #: What people said, for the words behind a change; None: they are not told.
+    conversations: ConversationStore | None = None
 
     @property
     def home_id(self) -> str:

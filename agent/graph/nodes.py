@@ -1,42 +1,45 @@
-"""The steps of a turn: think, act over MCP, wait for a person, answer what the outcomes bear out."""
+"""The steps of a turn around its acts: recall, think, answer what the outcomes bear out, remember."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Any, Final, Literal
 
 from langgraph.runtime import Runtime
-from langgraph.types import interrupt
 
-from agent.evidence import checked, may_be_shown, sentences
-from agent.graph.state import State, acting, result_to_json, said_from_json, said_to_json
-from agent.models.protocol import Model, Prompt, Said, Step, Token, ToolCall, ToolResult
-from agent.toolbox import Called, Toolbox, commands_in
+from agent.evidence.check import checked, may_be_shown
+from agent.evidence.facts import Facts, gather, zone_of
+from agent.evidence.links import without_links
+from agent.evidence.sentences import sentences
+from agent.graph.caps import Caps
+from agent.graph.context import Context
+from agent.graph.state import State, own, said_from_json, said_to_json
+from agent.models.protocol import Model, Prompt, Said, Step, Token, ToolCall
+from homeguard.clock import iso
 from homeguard.errors import ModelUnavailable
-from homeguard.model import Home
 
-MAX_STEPS: Final = 8
-MAX_CALLS: Final = 20
+_NAME_LENGTH: Final = 80
+#: No tool takes more, and a checkpoint cannot hold what is nested without end.
+_DEEPEST: Final = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What a turn is run with; never part of its state.
-
-    `models` in the order in which they are tried; `confirmation` shows one card (`pipeline.command.show` form) or None.
-    """
-
-    toolbox: Toolbox
-    models: Sequence[Model]
-    home: Home
-    system: str
-    now: Callable[[], datetime]
-    confirmation: Callable[[str], Awaitable[Mapping[str, Any] | None]]
+async def recall(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+    """What was said and is remembered, then the person's words."""
+    remembered = await runtime.context.recall(state)
+    words = said_to_json(Said(role="user", text=state["words"]))
+    return {
+        "messages": [*map(said_to_json, remembered.said), words],
+        "recalled": len(remembered.said),
+        "tainted": remembered.tainted,
+    }
 
 
 async def think(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """One step of the first model that answers. Its words are shown sentence by sentence, once they may be."""
     context, write = runtime.context, runtime.stream_writer
+    if sum(read + written for read, written in state.get("tokens", [])) >= context.caps.tokens:
+        return _stopped(state, "This took more words than one request may use, so I stopped.")
     prompt = Prompt(
         system=context.system,
         messages=tuple(said_from_json(m) for m in state["messages"]),
@@ -48,129 +51,139 @@ async def think(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         device_id=state["place"].get("device_id", ""),
     )
     failure: ModelUnavailable | None = None
+    facts = facts_of(state, context)
     for model in context.models:
-        written = ""
+        written, shown = "", 0
         try:
-            async for part in model.stream(prompt):
-                if isinstance(part, Token):
+            async with aclosing(_parts(model, prompt, context.caps.first_token_s)) as parts:
+                async for part in parts:
+                    if isinstance(part, Step):
+                        if shown <= context.caps.shown_characters:
+                            _show([written] if written else [], state, facts, write)
+                        return {**_step(state, part, model.name, context.caps), "at": iso(context.system_now())}
                     whole, written = sentences(written + part.text)
-                    _show(whole, state, write)
-                else:
-                    _show([written] if written else [], state, write)
-                    return _step(state, part, model.name)
+                    shown += len(part.text)
+                    if shown <= context.caps.shown_characters:
+                        _show(whole, state, facts, write)
         except ModelUnavailable as error:
             failure = error
     raise failure or ModelUnavailable("no model answered")
 
 
-def _show(whole: Sequence[str], state: State, write: Callable[[Any], None]) -> None:
-    for sentence in whole:
-        if may_be_shown(sentence, state.get("commands", [])):
+async def _parts(model: Model, prompt: Prompt, first_s: float) -> AsyncGenerator[Token | Step, None]:
+    parts = aiter(model.stream(prompt))
+    try:
+        async with asyncio.timeout(first_s):
+            first = await anext(parts)
+    except TimeoutError as error:
+        raise ModelUnavailable("the model did not begin in time") from error
+    except StopAsyncIteration:
+        raise ModelUnavailable("the model said nothing") from None
+    yield first
+    async for part in parts:
+        yield part
+    raise ModelUnavailable("the model broke off")  # whoever has the step does not come here
+
+
+def facts_of(state: State, context: Context) -> Facts:
+    """What this turn knows so far: its own tool results, its commands, the person's words."""
+    said = state["messages"][state["recalled"] :]
+    return gather(
+        [result for message in said for result in message.get("results", ())],
+        state.get("commands", []),
+        calls=[call for message in said for call in message.get("calls", ())],
+        words=state["words"],
+        now=context.now(),
+        zone=zone_of(context.home.time_zone),
+    )
+
+
+def _show(whole: Sequence[str], state: State, facts: Facts, write: Callable[[Any], None]) -> None:
+    for sentence in map(without_links, whole):
+        if may_be_shown(sentence, state.get("commands", []), facts):
             write({"name": "token", "text": sentence})
 
 
-def _step(state: State, step: Step, model: str) -> dict[str, Any]:
-    made = sum(len(m.get("calls", ())) for m in state["messages"][state["recalled"] :])
-    calls = step.calls[: max(0, MAX_CALLS - made)]
-    said = Said(role="assistant", text=step.text, calls=calls, opaque=step.opaque)
-    return {
+def _stopped(state: State, why: str) -> dict[str, Any]:
+    said = said_to_json(Said(role="assistant"))
+    return {"messages": [said], "steps": state.get("steps", 0) + 1, "unreadable": {}, "stopped": why}
+
+
+def _step(state: State, step: Step, model: str, caps: Caps) -> dict[str, Any]:
+    used = {c.id for m in own(state) for c in m.calls}
+    number = state.get("steps", 0) + 1
+    calls: list[ToolCall] = []
+    unreadable: dict[str, str] = {}
+    room = caps.calls - len(used) if number <= caps.steps else 0
+    for index, call in enumerate(step.calls[: max(0, room)]):
+        call_id = call.id if isinstance(call.id, str) and 0 < len(call.id) <= _NAME_LENGTH else ""
+        if not call_id or call_id in used or not _is_text(call_id):
+            call_id = f"call-{number}-{index}"
+        used.add(call_id)
+        name = _text(call.name, _NAME_LENGTH) if isinstance(call.name, str) else ""
+        problem = _problem(call.arguments, caps.arguments_bytes)
+        if problem:
+            unreadable[call_id] = problem
+        calls.append(ToolCall(id=call_id, name=name, arguments={} if problem else dict(call.arguments)))
+    opaque = step.opaque if step.opaque is not None and not _problem(step.opaque, caps.arguments_bytes) else None
+    said = Said(
+        role="assistant", text=_text(step.text, caps.shown_characters), calls=tuple(calls), opaque=opaque
+    )  # fmt: skip
+    update: dict[str, Any] = {
         "messages": [said_to_json(said)],
-        "steps": state.get("steps", 0) + 1,
+        "steps": number,
         "tokens": [[step.input_tokens, step.output_tokens]],
         "refusals": [dict(r) for r in step.refusals],
+        "unreadable": unreadable,
         "model": model,
     }
+    if step.calls and number > caps.steps:
+        update["stopped"] = "This took too many steps, so the rest was stopped."
+    elif len(calls) < len(step.calls):
+        update["stopped"] = f"That was more than I do in one go ({caps.calls} calls), so the rest was not done."
+    return update
 
 
-def _calls(state: State) -> tuple[ToolCall, ...]:
-    return said_from_json(state["messages"][-1]).calls
+def _problem(arguments: object, most: int) -> str:
+    """Why arguments cannot be used, `""` when they can."""
+    if not isinstance(arguments, dict):
+        return "the arguments are not an object"
+    try:
+        size = len(json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode())
+    except (TypeError, ValueError, RecursionError):
+        return "the arguments cannot be read"
+    if size > most:
+        return f"the arguments are larger than {most} bytes"
+    return "the arguments are nested too deeply" if _is_deeper(arguments, _DEEPEST) else ""
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    if not isinstance(value, dict | list | tuple):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(v, levels - 1) for v in inner)
+
+
+def _is_text(text: str) -> bool:
+    return text.isprintable() and not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _text(text: object, most: int) -> str:
+    """Text that can be kept: no halves of characters, no NUL, not longer than that."""
+    if not isinstance(text, str):
+        return ""
+    return text[:most].encode("utf-8", "ignore").decode().replace("\x00", "")
 
 
 def after_thinking(state: State) -> Literal["act", "answer"]:
-    return "act" if _calls(state) and state["steps"] <= MAX_STEPS else "answer"
-
-
-async def act(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Make the calls of this step, in order. Each has a cause of its own, so that a repeated step acts once."""
-    context, write = runtime.context, runtime.stream_writer
-    results: list[ToolResult] = []
-    commands: list[dict[str, Any]] = []
-    waiting: dict[str, str] = {}
-    asked: list[dict[str, Any]] = []
-    for call in _calls(state):
-        server = context.toolbox.server_of(call.name)
-        shown = {"id": call.id, "server": server, "tool": call.name}
-        write({"name": "tool_start", **shown, "arguments": dict(call.arguments)})
-        called: Called = await context.toolbox.call(acting(state, f"{state['turn_id']}/{call.id}"), call)
-        result = called.result
-        results.append(result)
-        write({"name": "tool_end", **shown, "status": result.status, "result": dict(result.output) or result.error})
-        if called.confirmation_id:
-            waiting[call.id] = called.confirmation_id
-            card = await context.confirmation(called.confirmation_id)
-            if card is not None:
-                asked.append(dict(card))
-                write({"name": "confirmation", "confirmation": dict(card)})
-        for command in commands_in(result.output):
-            if command["outcome"] != "asked":
-                commands.append(command)
-                write({"name": "outcome", "command": command})
-    update: dict[str, Any] = {"commands": commands, "waiting": waiting, "asked": asked}
-    if waiting:
-        return {**update, "results": [result_to_json(r) for r in results]}
-    return {**update, "results": [], "messages": [said_to_json(Said(role="tool", results=tuple(results)))]}
-
-
-def after_acting(state: State) -> Literal["wait", "think"]:
-    return "wait" if state["waiting"] else "think"
-
-
-async def wait(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Stop here until the cards are answered, anywhere; then tell the model what came of them."""
-    interrupt({"confirmations": sorted(state["waiting"].values())})  # nothing before this line: it runs again
-    write = runtime.stream_writer
-    results, commands = [], []
-    for kept in state["results"]:
-        result = ToolResult(**kept)
-        card_id = state["waiting"].get(result.call_id)
-        if card_id is not None:
-            card = await runtime.context.confirmation(card_id)
-            result, outcomes = _decided(result, card)
-            for command in outcomes:
-                commands.append(command)
-                write({"name": "outcome", "command": command})
-        results.append(result)
-    return {
-        "waiting": {},
-        "results": [],
-        "commands": commands,
-        "messages": [said_to_json(Said(role="tool", results=tuple(results)))],
-    }
-
-
-def _decided(result: ToolResult, card: Mapping[str, Any] | None) -> tuple[ToolResult, list[dict[str, Any]]]:
-    if card is not None and card["state"] == "approved":
-        earlier = [dict(o) for o in result.output.get("results", ())]
-        outcomes = [dict(o) for o in card["outcome"]]
-        output = outcomes[0] if len(outcomes) == 1 and not earlier else {"results": [*earlier, *outcomes]}
-        done = ToolResult(call_id=result.call_id, name=result.name, status="ok", output=output)
-        return done, [o for o in outcomes if o.get("command_id")]
-    state = "expired" if card is None or card["state"] in ("expired", "open") else "denied"
-    sentence = "nobody confirmed it in time" if state == "expired" else "the person said no"
-    denied = ToolResult(call_id=result.call_id, name=result.name, status="denied", error=sentence, output=result.output)
-    rows = [
-        {"command_id": "", "device_id": e["device_id"], "device": e["device_name"], "set": e["set"],
-         "command": e["command"] or e["kind"], "outcome": state, "reason": sentence}
-        for e in (card["effects"] if card is not None else ())
-    ]  # fmt: skip
-    return denied, rows
+    return "act" if said_from_json(state["messages"][-1]).calls else "answer"
 
 
 def _dated(state: State) -> str:
     """One sentence when something of this turn's answers came from a copy, else ""."""
     since: dict[str, str] = {}
-    for message in state["messages"][state["recalled"] :]:
-        for result in said_from_json(message).results:
+    for message in own(state):
+        for result in message.results:
             for concern, at in result.stale_since.items():
                 since[concern] = min(at, since.get(concern, at))
     if not since:
@@ -182,13 +195,18 @@ def _dated(state: State) -> str:
 async def answer(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """The model's last words, held against what really happened."""
     last = said_from_json(state["messages"][-1])
-    text = last.text if last.role == "assistant" else ""
-    if last.calls:
-        text = f"{text} This took too many steps, so the rest was stopped.".strip()
-    text, evidence = checked(text, state.get("commands", []))
-    if not text:
+    said = last.text if last.role == "assistant" else ""
+    text, evidence = checked(said, state.get("commands", []), facts_of(state, runtime.context))
+    stopped = state.get("stopped", "")
+    if not text and not stopped:
         text = "I have nothing to say to that."
-    text = f"{text} {_dated(state)}".strip()
+    text = " ".join(part for part in (text, stopped, _dated(state)) if part)
     refusals = state.get("refusals", [])
     runtime.stream_writer({"name": "answer", "text": text, "evidence": evidence, "refusals": refusals})
-    return {"answer": text}
+    return {"answer": text, "evidence": evidence}
+
+
+async def remember(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Write down how the turn ended; from here on it is over."""
+    await runtime.context.remember(state)
+    return {}

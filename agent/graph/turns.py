@@ -1,4 +1,4 @@
-"""The turns that are under way: run, look at, go on with, forget."""
+"""The turns that are under way: begin, run, look at, forget."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.graph import START
 from langgraph.types import Command as Resume
 
 from agent.graph.build import build
 from agent.graph.checkpoints import open_checkpoints, unfinished
-from agent.graph.nodes import Context
+from agent.graph.context import Context
 from agent.graph.state import State
 
 
@@ -31,18 +32,17 @@ class Turns:
         self._saver = saver
         self._graph = build(saver)
 
-    def start(self, key: str, state: State, context: Context) -> AsyncIterator[dict[str, Any]]:
-        """Run a new turn to its end, or to where it waits; yields what the nodes show."""
-        return self._stream(key, state, context)
+    async def begin(self, key: str, state: State) -> None:
+        """Keep a new turn, whole, before anything of it is done; `go_on` runs it."""
+        await self._graph.aupdate_state(_config(key), state, as_node=START)
 
-    def go_on(self, key: str, *, waited: bool, context: Context) -> AsyncIterator[dict[str, Any]]:
-        """Run an unfinished turn from its last checkpoint; `waited`: it stood at its cards."""
-        return self._stream(key, Resume(resume=True) if waited else None, context)
-
-    async def _stream(self, key: str, start: Any, context: Context) -> AsyncIterator[dict[str, Any]]:
+    async def go_on(self, key: str, *, waited: bool, context: Context) -> AsyncIterator[dict[str, Any]]:
+        """Run a turn from its last checkpoint to its end, or to where it waits; yields what the nodes show. `waited`:
+        it stood at its cards."""
         parts = self._graph.astream(
-            start, _config(key), context=context, stream_mode=["custom"], version="v2", durability="sync"
-        )
+            Resume(resume=True) if waited else None, _config(key), context=context, stream_mode=["custom"],
+            version="v2", durability="sync",
+        )  # fmt: skip
         async for part in parts:
             if part["type"] == "custom":
                 yield dict(part["data"])
@@ -50,7 +50,7 @@ class Turns:
     async def look(self, key: str) -> Look | None:
         """None when there is no such turn, or when it is over and forgotten."""
         snapshot = await self._graph.aget_state(_config(key))
-        if not snapshot.values:
+        if not snapshot.values.get("principal"):
             return None
         state: State = snapshot.values  # type: ignore[assignment]
         return Look(state=state, waits=bool(snapshot.interrupts), unfinished=bool(snapshot.next))

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.evidence import checked, claims_done, say_outcomes
+from agent.evidence.check import checked
+from agent.evidence.claims import claims_done
+from agent.evidence.outcomes import say_outcomes
 
 
 def command(device: str, name: str, outcome: str, reason: str = "") -> dict[str, str]:

@@ -19,7 +19,7 @@ KEY = b"k" * 32
 
 
 def make_servers(house: House) -> dict[str, HomeServer]:
-    return build_all(Desk(house.context, clock=house.clock, key=KEY, person_wait_s=1.0))
+    return build_all(Desk(house.context, clock=house.clock, key=KEY, person_wait_s=1.0, audit=house.stores.audit))
 
 
 @asynccontextmanager

@@ -44,7 +44,7 @@ async def test_a_modern_client_gets_input_required_and_after_the_press_the_outco
             asked = await call(client)
             assert isinstance(asked, InputRequiredResult)
             ((confirmation_id, request),) = (asked.input_requests or {}).items()
-            assert request.params.url == f"http://127.0.0.1:8000/confirm/{confirmation_id}"  # type: ignore[union-attr]
+            assert request.params.url == f"http://127.0.0.1:8000/confirm/{confirmation_id}.s3cret"  # type: ignore[union-attr]
             assert (asked.meta or {})[ANSWERS_META][0]["confirmation"]["id"] == confirmation_id
             await house.commands.press("ann", confirmation_id)
             done = await call(client, asked, action="accept")
@@ -83,7 +83,7 @@ async def test_a_2025_client_gets_the_url_error_and_repeating_the_call_gives_the
                 await client.call_tool("control_device", UNLOCK)
             (elicitation,) = caught.value.data["elicitations"]
             assert caught.value.code == -32042
-            assert elicitation["url"].endswith(f"/confirm/{elicitation['elicitationId']}")
+            assert elicitation["url"].endswith(f"/confirm/{elicitation['elicitationId']}.s3cret")
             await house.commands.press("ann", elicitation["elicitationId"])
             result = await client.call_tool("control_device", UNLOCK)
     assert result.structured_content is not None

@@ -118,7 +118,7 @@ async def test_a_token_for_one_server_opens_that_one_alone(instance: str) -> Non
         assert refused.status_code == 403
         for path in ("/mcp/events", "/mcp"):
             async with Client(streamable_http_client(instance + path, http_client=http)) as client:
-                assert [t.name for t in (await client.list_tools()).tools] == ["get_recent_events"]
+                assert [t.name for t in (await client.list_tools()).tools] == ["get_recent_events", "explain"]
                 hidden = await client.call_tool("get_home_summary", {})
                 assert hidden.is_error
                 assert hidden.structured_content["error"]["code"] == "UNKNOWN_TOOL"  # type: ignore[index]

@@ -12,6 +12,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from mcp_servers.catalog import SERVERS
 from mcp_servers.identity import acting_as, set_principal
+from mcp_servers.refusals import MAX_ROWS
 from mcp_servers.server import HomeServer
 from mcp_servers.snapshot import tool_lists
 
@@ -19,12 +20,15 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 #: One call of each tool that works in ann's home.
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "get_home_summary": ("devices", {}),
+    "find_devices": ("devices", {"query": "lamp"}),
     "get_device_state": ("devices", {"device_id": "thermostat"}),
     "control_device": ("devices", {"device_id": "lamp", "command": "turn_off"}),
     "control_devices": ("devices", {"device_ids": ["lamp"], "command": "set_brightness",
                                     "parameters": {"brightness_pct": 5}}),
     "set_home_mode": ("devices", {"mode": "away"}),
     "get_recent_events": ("events", {"hours": 48}),
+    "explain": ("events", {"device_id": "lamp"}),
+    "undo": ("devices", {}),
     "get_device_history": ("analytics", {"device_id": "thermostat", "metric": "temperature"}),
     "get_energy_insights": ("analytics", {"period_days": 7}),
     "create_automation": ("automations", {
@@ -33,6 +37,11 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     }),
     "list_automations": ("automations", {}),
     "delete_automation": ("automations", {"automation_id": "nothing"}),
+    "remember": ("automations", {"text": "Ana has a key"}),
+    "recall": ("automations", {"query": "who has a key?"}),
+    "forget": ("automations", {"query": "key"}),
+    "get_household": ("automations", {}),
+    "update_household": ("automations", {"pets": [{"name": "Biscuit", "species": "dog"}]}),
     "get_anomalies": ("anomaly", {}),
     "get_predictions": ("anomaly", {}),
 }  # fmt: skip
@@ -62,7 +71,7 @@ async def test_every_tool_is_described_typed_and_annotated(servers: dict[str, Ho
         assert tool.output_schema is not None
         assert tool.output_schema["type"] == "object"
         assert tool.annotations is not None
-        reads = name.startswith(("get_", "list_"))
+        reads = name.startswith(("get_", "list_", "find_", "explain", "recall"))
         assert (tool.annotations.read_only_hint, tool.annotations.open_world_hint) == (reads, False)
         for argument in tool.input_schema["properties"].values():
             assert argument.get("description")
@@ -131,13 +140,46 @@ async def test_without_anybody_behind_the_call_it_is_refused(servers: dict[str, 
     assert result.structured_content["error"]["code"] == "NOT_SIGNED_IN"  # type: ignore[index]
 
 
-async def test_naming_another_user_is_a_mismatch_everywhere(servers: dict[str, HomeServer]) -> None:
+async def test_naming_another_user_is_a_mismatch_everywhere(house: House, servers: dict[str, HomeServer]) -> None:
+    tried = []
     with acting_as(ANN):
         async with Client(servers["all"]) as client:
             for tool in (await client.list_tools()).tools:
                 if "user_id" in tool.input_schema["properties"]:
                     result = await client.call_tool(tool.name, {**CALLS[tool.name][1], "user_id": "bob"})
                     assert result.structured_content["error"]["code"] == "HOME_MISMATCH"  # type: ignore[index]
+                    tried.append(tool.name)
+    rows = await house.stores.audit.rows("ann")
+    assert [(r["action"], r["decision"], r["rule"], r["detail"]["user_id"]) for r in reversed(rows)] == [
+        (name, "refuse", "home-mismatch", "bob") for name in tried
+    ]
+    assert await house.stores.audit.rows("bob") == []
+    assert house.commands.carried_out == []
+
+
+async def test_naming_somebody_elses_device_is_written_into_the_own_audit_only(
+    house: House, servers: dict[str, HomeServer]
+) -> None:
+    with acting_as(ANN):
+        async with Client(servers["all"]) as client:
+            for _, tool, arguments in BY_DEVICE:
+                await client.call_tool(tool, {**arguments, "device_id": "bobs_lock"})
+            await client.call_tool("control_devices", {"device_ids": ["lamp", "bobs_lock"], "command": "turn_on"})
+    rows = await house.stores.audit.rows("ann")
+    assert {(r["action"], r["rule"]) for r in rows} == {
+        *((tool, "device-not-found") for _, tool, _ in BY_DEVICE), ("control_devices", "device-not-found")
+    }  # fmt: skip
+    assert all("bobs_lock" in str(r["detail"]) for r in rows)
+    assert await house.stores.audit.rows("bob") == []
+    assert house.commands.carried_out == []
+
+
+async def test_names_tried_by_the_thousand_do_not_fill_the_audit(house: House, servers: dict[str, HomeServer]) -> None:
+    with acting_as(ANN):
+        async with Client(servers["devices"]) as client:
+            for n in range(MAX_ROWS + 5):
+                await client.call_tool("get_device_state", {"device_id": f"guess_{n}"})
+    assert len(await house.stores.audit.rows("ann", limit=1000)) == MAX_ROWS
 
 
 BAD_ARGUMENTS: list[tuple[str, dict[str, Any], str]] = [

@@ -28,6 +28,7 @@ from homeguard.model import (
 from homeguard.ports.live_state import StateChange
 from homeguard.ports.stores import Stores
 from homeguard.stores.sqlite.open import open_embedded
+from memory.remember import Memories
 from pipeline.command.words import CommandResult, DeviceRequest
 from tools.context import ToolContext
 
@@ -87,7 +88,7 @@ class DirectCommands:
         return results
 
     async def act(self, principal: Principal, effect: Effect) -> CommandResult:
-        if effect.kind not in ("set_mode", "create_automation", "delete_automation"):
+        if effect.kind not in ("set_mode", "create_automation", "delete_automation", "remember", "forget"):
             raise InvalidInput(f"cannot {effect.kind}", field="kind")
         home = await self._home(principal)
         verdict = self._verdict(effect, None, principal)
@@ -137,6 +138,7 @@ class DirectCommands:
             id=new_id(), home_id=home.id, user_id=principal.user_id,
             text=" ".join(question(e, home.unit_system) for e in effects), detail="Nothing happens until you press.",
             tier=3, effects=tuple(effects), created_at=now, expires_at=now + timedelta(minutes=5),
+            link="s3cret",
             caller=principal.caller,
         )  # fmt: skip
         return await self.stores.confirmations.ask(card)
@@ -147,6 +149,12 @@ class DirectCommands:
 
     async def _home_level(self, principal: Principal, effect: Effect) -> dict[str, Json]:
         p = effect.parameters
+        if effect.kind in ("remember", "forget"):
+            memories = Memories(
+                self.stores.memory, self.clock, self.stores.conversations, is_yes=lambda words: words == "yes"
+            )
+            acts = memories.registry()
+            return dict(await acts[effect.kind](principal, effect, new_id()))
         if effect.kind == "set_mode":
             await self.stores.users.set_mode(principal.home_id, p["mode"], effect.set["arm_state"])  # type: ignore[arg-type]
             return {"mode": p["mode"]}
@@ -206,7 +214,7 @@ class House:
         s = self.stores
         return ToolContext(
             principal=principal, users=s.users, devices=s.devices, live=s.live, events=s.events, readings=s.readings,
-            anomalies=s.anomalies, alerts=s.alerts, automations=s.automations, journal=s.journal,
+            anomalies=s.anomalies, alerts=s.alerts, automations=s.automations, memory=s.memory, journal=s.journal,
             commands=self.commands, clock=self.clock, clocks=self.clocks, base_url=BASE_URL,
             history_ready=self.history_ready,
         )  # fmt: skip

@@ -121,7 +121,7 @@ async def test_an_unlock_is_asked_and_moves_nothing(house: House) -> None:
     )
     assert answer.outcome == "asked"
     assert answer.confirmation is not None
-    assert answer.confirmation.confirm_url == f"http://127.0.0.1:8000/confirm/{answer.confirmation.id}"
+    assert answer.confirmation.confirm_url == f"http://127.0.0.1:8000/confirm/{answer.confirmation.id}.s3cret"
     assert house.commands.carried_out == []
 
 

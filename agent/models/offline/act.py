@@ -9,7 +9,7 @@ from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
 from agent.models.offline.parts import Part, control, question, refusal
 from agent.models.offline.players import likely, play
-from agent.models.offline.wording import listed, names_of, start, the, unlocked_name
+from agent.models.offline.wording import in_order, listed, names_of, start, the, unlocked_name
 from agent.models.offline.words import those
 from homeguard.kinds import name_words
 from homeguard.model import Device
@@ -63,6 +63,8 @@ class Context:
     frame: Frame = field(default_factory=lambda: Frame(words=()))
     label: str = ""
     asked: bool = False
+    #: Of which of these the last sentence was asked, in the order in which they were told.
+    offered: tuple[Device, ...] = ()
     #: An "if" that was said before: a part with words when it does not hold, without when it does.
     condition: Part | None = None
 
@@ -100,7 +102,16 @@ def act(
     after = replace(context, action=action, frame=found, asked=False, label="")
     problem = _problem(action, found, spoken, home, wanted, context)
     if problem is not None:
-        return problem, replace(after, devices=wanted.ambiguous or context.devices, asked=problem.asks)
+        return problem, replace(
+            after, devices=wanted.ambiguous or context.devices, asked=problem.asks, offered=in_order(wanted.ambiguous)
+        )
+    return carry_out(action, found, spoken, home, wanted, after)
+
+
+def carry_out(
+    action: str, found: Frame, spoken: str, home: Home, wanted: Targets, after: Context
+) -> tuple[Part, Context]:
+    """What is wanted of the devices that are meant."""
     tried = [(d, order(action, found, home, d)) for d in wanted.devices]
     orders = [(d, o) for d, o in tried if isinstance(o, Order)]
     there = [d for d, o in orders if already(o, home, d)]
@@ -166,7 +177,7 @@ def _problem(action: str, found: Frame, spoken: str, home: Home, wanted: Targets
         return question(spoken, f"Did you mean {names_of(wanted.suggestions)}? Please say it once more in full.")
     if wanted.ambiguous:
         verb = action.replace("_", " ") if action not in ("set", "raise", "lower") else "change"
-        return question(spoken, f"Which one should I {verb}: {names_of(wanted.ambiguous, 6)}?")
+        return question(spoken, f"Which one should I {verb}: {names_of(wanted.ambiguous, 6, 'or')}?")
     if wanted.unmatched or (not wanted.devices and wanted.said):
         words = " ".join(wanted.said) or " ".join(wanted.unmatched)
         place = f" in the {wanted.area.lower()}" if wanted.area and wanted.area.lower() not in words else ""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from agent.models.offline.frames import Frame, frame
 from agent.models.offline.sparing import stays
 from agent.models.offline.stories import story
+from homeguard.kinds import name_words, singular
 from homeguard.model import Device
 
 #: What people say before what they want done: it is a request of its own (a mode of the house) or a greeting.
@@ -85,13 +86,20 @@ def _own(segment: Sequence[str], devices: Sequence[Device], places: Iterable[str
     text = " ".join(segment)
     if _EXCEPTION.match(text):
         return False
-    if _REMARK.match(text):
+    if _REMARK.match(text) or _beside(segment, devices, places):
         return True
     if stays(segment) or any(
         text.startswith(k) for k in ("leave ", "keep ", "not ", "dont ", "do not ", "just ", "instead", "if ")
     ):
         return True
     return _acts(frame(segment, devices, places))
+
+
+def _beside(segment: Sequence[str], devices: Sequence[Device], places: Iterable[str]) -> bool:
+    """Whether it tells of what the home has not: "the plumber has come"."""
+    words = {singular(w) for w in segment}
+    home = {singular(w) for d in devices for n in (d.name, d.area, d.type, *d.aliases) for w in name_words(n)}
+    return not words & home and story(frame(segment, devices, places))
 
 
 def _stands(words: Sequence[str], devices: Sequence[Device], places: Iterable[str]) -> bool:

@@ -20,7 +20,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What becomes of one clause. `tell` words the results of `calls`, in their order; `why` makes it a refusal."""
+    """What becomes of one clause. `tell` words the results of `calls`, in their order; `why` makes it a refusal.
+
+    `follow`: what else to read once these results are here; its results come behind them.
+    """
 
     text: str
     calls: tuple[Call, ...] = ()
@@ -28,6 +31,7 @@ class Part:
     why: str = ""
     asks: bool = False
     tell: Callable[[Sequence[ToolResult]], str] | None = None
+    follow: Callable[[Sequence[ToolResult]], Sequence[Call]] | None = None
 
 
 def refusal(text: str, why: str) -> Part:
@@ -194,13 +198,18 @@ def failures(part: Part, results: Sequence[ToolResult]) -> list[dict[str, str]]:
     return found
 
 
+def unread(results: Sequence[ToolResult]) -> str:
+    """What to say when a look-up failed."""
+    reason = results[0].error if results else ""
+    return f"I could not look that up: {_reason(reason, 'the tool did not answer')}."
+
+
 def read(text: str, name: str, arguments: Mapping[str, Any], tell: Callable[[Mapping[str, Any]], str]) -> Part:
     """A reading call whose output `tell` words."""
 
     def told(results: Sequence[ToolResult]) -> str:
         if not results or results[0].status != "ok":
-            reason = results[0].error if results else ""
-            return f"I could not look that up: {_reason(reason, 'the tool did not answer')}."
+            return unread(results)
         return tell(results[0].output)
 
     return Part(text=text, calls=(Call(name, arguments),), tell=told)

@@ -6,12 +6,19 @@ from typing import Final
 
 from agent.models.offline.frames import is_question
 from agent.models.offline.times import clock_time
+from agent.models.offline.words import those
 
 _FILLER: Final = (
     r"(?:yo|hmm+|hm|mm+|umm*|uhh*|erm?|ah+|oh|ugh|aw|like|so like|yeah|yep|well|listen|honestly|basically|anyway|btw|"
     r"by the way|quick question|excuse me|sorry|alright|dude|man|bro|hey there|look here|i mean|you know|i say)"
 )
 _STARTS: Final = re.compile(rf"(?:^|(?<=[.;?!] ))((?:(?:so|ok|okay|hey|hi) )?{_FILLER}(?: ,)? )+")
+#: A yes to something else, before what is wanted now.
+_YES_FIRST: Final = re.compile(
+    r"^(?:(?:oh|ah|ok|okay|well|and) )?(?:yes|yeah|yep|yup|sure|sure thing|right|true|correct|exactly|of course"
+    r"|certainly|no problem|great|perfect|thanks|thank you|alright|all right)(?: (?:please|thanks|then|sure))? ?[,.!;] "
+    r"(?=\w+ \w)|^(?:yes|yeah|yep|yup)(?: please)? (?=\w+ \w)"
+)
 _BETWEEN: Final = re.compile(
     rf" , (?:{_FILLER}|i (?:do not|dont) know|let me (?:think|see)|you know|what is it) , ?(?:like )?"
 )
@@ -47,6 +54,14 @@ _COURTESIES: Final = (
     (r" (?:which|that) (?:should|can|may|must|has to|is to) (?:stay|remain|be left|keep) "
      r"(?:on|off|lit|as it is)\b", ""),
     (r"\btell me , (?=(?:did|is|are|was|were|has|have|do|does)\b)", ""),
+    (r"\blet (?:\w+ ){1,3}in (?:through|by|at|via) ", "unlock "),
+    (r"\b(?:take|get) the (?:lock|bolt|latch|deadbolt) off ", "unlock "),
+    (r"^(please |can you )?(?:undo|release|unbolt|unlatch) (?=(?:the|my|our) (?:\w+ ){0,3}(?:lock|bolt|door)\b)",
+     r"\1unlock "),
+    (r"\bundo the (?:lock|bolt|latch|deadbolt) (?:on|of|at) ", "unlock "),
+    (r"\bclose (?=(?:the|my|our) (?:\w+ ){0,3}lock(?= [,.;!]|$))", "lock "),
+    (r"^can ((?:the|my|our|all)\b.*?) be ((?:un)?locked|closed|shut) (?:please|now|right now|for me)\b",
+     r"have \1 \2"),
     (r"^(?:can|could|may) ((?:all|every|the|my|our|each)\b.*?) (?:please )?"
      r"(?:go|be|be turned|be switched) (off|out|on)\b",
      r"can you turn \1 \2"),
@@ -72,6 +87,20 @@ _FORGOT: Final = re.compile(
     r"(?: (?:please|can|could|would|will|you))* (?:do|handle|see to) (?:it|that)"
     r"(?: for (?:me|us))?(?: please)?(?: [?.!])?$"
 )
+#: "Is it locked? If not, lock it": one condition, as it holds when something is to be done.
+_CHECKED_FIRST: Final = re.compile(
+    r"^(?:is|are) (?P<what>(?:the|my|our|all) .+?) (?P<how>locked|unlocked|open|closed|shut|on|off) [?] "
+    r"(?P<if>if not|if so|if it is not|if they are not|if it is|if they are)(?: (?P=how))? ?,? ?(?:then )?"
+    r"(?:please |can you |could you |just )*(?P<deed>\w+ .+?)(?: [.!?])?$"
+)
+_OPPOSITE: Final = {"locked": "unlocked", "unlocked": "locked", "open": "closed", "closed": "open", "shut": "open",
+                    "on": "off", "off": "on"}  # fmt: skip
+#: "... for Mary", "... for the night": for whom something is locked or opened changes nothing of what is done.
+_FOR_WHOM: Final = re.compile(
+    r" (?:(?:un)?lock(?:ed)?|open(?:ed)?|closed?|shut)\b(?: .*?)? "
+    r"for (?P<who>(?!an?\b|\d|another\b|one\b|half\b)(?:(?:my|our|the|when) )?\w+(?: \w+)?)(?= [.,;!?]|$)"
+)
+_SPANS: Final = those("minute minutes hour hours second seconds while moment bit day days week weeks next")
 _THAT_TIME: Final = re.compile(r"\b(?:at (?:that|this|the) (?:time|moment|hour|point)|back then)\b")
 #: "What was the room temperature": of the home, not of a room without a name.
 _ROOM: Final = re.compile(r"(?:(?<=\bthe )|(?<=\bwas )|(?<=\bis ))room (?=temperature\b)")
@@ -83,6 +112,7 @@ def plain(words: Sequence[str], names: Collection[str]) -> list[str]:
     """The words of a sentence that carry the request. `names` are the words of the home's own names: never dropped."""
     text = " ".join(words)
     text = _STARTS.sub("", _BETWEEN.sub(" ", text)) or text
+    text = _YES_FIRST.sub("", text)
     text = _without_endearments(text, names)
     text = _TRAILERS.sub("", text) or text
     for pattern, instead in _PLAIN:
@@ -92,7 +122,7 @@ def plain(words: Sequence[str], names: Collection[str]) -> list[str]:
     forgot = _FORGOT.match(text)
     if forgot is not None:
         text = forgot["deed"]
-    text = _at_that_time(text)
+    text = _at_that_time(_for_nobody(text, names))
     out = text.split()
     if is_question(out):
         out = _ROOM.sub("", text).split()
@@ -102,11 +132,28 @@ def plain(words: Sequence[str], names: Collection[str]) -> list[str]:
     return text.split() or list(words)
 
 
+def once_checked(words: Sequence[str]) -> list[str]:
+    """ "Is it locked? If not, lock it" as "if it is unlocked, lock it", which is meant for now alone."""
+    found = _CHECKED_FIRST.match(" ".join(words))
+    if found is None:
+        return list(words)
+    how = _OPPOSITE[found["how"]] if "not" in found["if"] else found["how"]
+    deed = re.sub(r"\b(?:it|them)\b", found["what"], found["deed"])
+    return f"if {found['what']} is {how} , {deed}".split()
+
+
 def _without_endearments(text: str, names: Collection[str]) -> str:
     said = "|".join(w for w in _ENDEARMENT if w not in names)
     text = re.sub(rf"^(?:(?:hey|ok|okay) )?(?:my )?(?:{said}) , ", "", text) if said else text
     text = re.sub(rf"(?<= ),? ?(?:my )?(?:{said}) ?(?=[,.;?!]|$)", "", f"{text}") if said else text
     return re.sub(r" {2,}", " ", re.sub(r" , ,(?= )", " ,", text)).strip(" ,") if said else text
+
+
+def _for_nobody(text: str, names: Collection[str]) -> str:
+    found = _FOR_WHOM.search(f" {text}")
+    if found is None or {*found["who"].split()} & (_SPANS | {*names}):
+        return text
+    return f" {text}".replace(f" for {found['who']}", "", 1).strip()
 
 
 def _at_that_time(text: str) -> str:

@@ -47,6 +47,10 @@ class OfflinePlanner:
         refused = [{"text": p.text, "why": p.why} for p in parts if p.why]
         if calls and not results:
             return Step(text="", calls=tuple(c for _, c in calls), refusals=tuple(refused))
+        behind = _following(parts, calls, results)
+        if any(c.id not in results for _, c in behind):
+            return Step(text="", calls=tuple(c for _, c in behind), refusals=tuple(refused))
+        calls = [*calls, *behind]
         said, failed = _answer(parts, calls, results)
         return Step(text=said, refusals=(*refused, *failed))
 
@@ -87,6 +91,19 @@ def _calls(parts: Sequence[Part]) -> list[tuple[int, ToolCall]]:
         for call in part.calls:
             if len(found) < _MAX_CALLS:
                 found.append((index, ToolCall(id=f"c{len(found) + 1}", name=call.name, arguments=call.arguments)))
+    return found
+
+
+def _following(
+    parts: Sequence[Part], calls: Sequence[tuple[int, ToolCall]], results: dict[str, ToolResult]
+) -> list[tuple[int, ToolCall]]:
+    """What the parts want read once the results of their calls are here, with the part's index."""
+    found: list[tuple[int, ToolCall]] = []
+    for index, part in enumerate(parts):
+        own = [results[c.id] for i, c in calls if i == index and c.id in results]
+        for call in part.follow(own) if part.follow is not None and own else ():
+            if len(calls) + len(found) < _MAX_CALLS:
+                found.append((index, ToolCall(id=f"f{len(found) + 1}", name=call.name, arguments=call.arguments)))
     return found
 
 

@@ -42,8 +42,6 @@ def own_matter(text: str) -> str:
     """Why something is not done in chat at all, `""` for what may be."""
     if _ACCESS.search(text):
         return "People, access, codes and passwords are managed by the owner on HomeGuard's own page, never in chat."
-    if re.match(r"^(?:please |can you )?(?:undo|revert|take (?:it|that) back|put it back)\b", text):
-        return "I can't take a step back. Tell me how you want it to be, and I'll do that."
     return ""
 
 

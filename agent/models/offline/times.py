@@ -56,6 +56,8 @@ def moment(words: Sequence[str], now: datetime) -> datetime | None:
         return None
     hour, minute, half = found
     day = _day(words, now)
+    if {"last", "night"} <= {*words} and (hour < 4 or half == "am"):
+        day = now  # the small hours of last night are today's
     base = (day or now).replace(hour=hour, minute=minute, second=0, microsecond=0)
     options = [base]
     if not half and hour < 12:

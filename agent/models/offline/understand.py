@@ -7,25 +7,31 @@ from datetime import datetime
 from typing import Final
 
 from agent.models.offline import reading, rules
-from agent.models.offline.act import Context, act
+from agent.models.offline.act import Context, act, carry_out
 from agent.models.offline.ask import ask
+from agent.models.offline.chats import chats_part
 from agent.models.offline.classifier import Classifier
 from agent.models.offline.clauses import clauses
 from agent.models.offline.conditions import condition_part
 from agent.models.offline.features import masked
 from agent.models.offline.frames import Frame, frame
+from agent.models.offline.happened import happened_part
 from agent.models.offline.home import Home
 from agent.models.offline.parts import Part, question, refusal
-from agent.models.offline.plain import plain
+from agent.models.offline.picking import beyond, picked
+from agent.models.offline.plain import once_checked, plain
 from agent.models.offline.players import titled
+from agent.models.offline.remembering import memory_part, told_items
 from agent.models.offline.scenes import mode_part
 from agent.models.offline.sparing import REST, mentioned, settled, without
 from agent.models.offline.stories import story
 from agent.models.offline.talk import own_matter, talk, urgent
-from agent.models.offline.wording import names_of
+from agent.models.offline.undoing import undo_part
+from agent.models.offline.why import why_part
+from agent.models.offline.wording import in_order, names_of
 from agent.models.offline.words import those, tokens
 from homeguard.model import Device
-from homeguard.targets import resolve
+from homeguard.targets import Targets, resolve
 
 _VERBS_AFTER_IF: Final = those(
     "turn switch lock unlock open close set dim shut start stop play pause put make raise lower"
@@ -55,9 +61,13 @@ class Scene:
 
 def understand(text: str, earlier: Sequence[str], scene: Scene) -> list[Part]:
     """The parts of the answer to `text`; `earlier` are the person's own sentences before it, oldest first."""
+    kept = chats_part(text) or memory_part(text, earlier, scene.home.named_words)
+    if kept is not None:
+        return [kept]
     context = Context()
     for sentence in earlier[-3:]:
-        _, context = _sentence(sentence, scene, context)
+        if not told_items(sentence):
+            _, context = _sentence(sentence, scene, context)
     if re.search(r"^what did i (?:just )?(?:say|ask|tell you)\b", " ".join(tokens(text))):
         before = " ".join(earlier[-1].split())[:200] if earlier else ""
         said = f'You said: "{before}".' if before else "That was the first thing that you said in this chat."
@@ -75,13 +85,26 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
     rule = rules.rule_part(words, said, scene.home, scene.now, scene.area)
     if rule is not None:
         return [rule], context
-    own = own_matter(" ".join(words))
+    meant = picked(words, context.offered, context.action, scene.home) if context.offered else None
+    if meant is not None:
+        return _of_those(meant, said, scene, replace(context, offered=(), asked=False))
+    if context.offered and beyond(words, context.offered, context.action):
+        few = names_of(context.offered, joint="or")
+        return [question(said, f"I named only {len(context.offered)}: {few}. Which one?")], context
+    context = replace(context, offered=())
+    plainly = " ".join(words)
+    back = undo_part(plainly, said) or happened_part(words, plainly, said, scene.home, scene.now)
+    back = back or why_part(words, plainly, said, scene.home, context.devices, scene.now)
+    if back is not None:
+        return [back], context
+    own = own_matter(plainly)
     if own:
         return [refusal(said, own)], context
     if urgent(said):
         whole = frame(words, scene.home.devices, scene.home.places)
         if not whole.question and not whole.actions:
             return [talk("other", said, scene.home, scene.now)], context
+    words = once_checked(words)
     parts: list[Part] = []
     spared: tuple[Device, ...] = ()
     negated = False
@@ -144,6 +167,17 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
         parts.append(part)
     parts = [p for at, p in enumerate(parts) if _adds(p, parts[:at])]
     return parts or [talk("other", said, scene.home, scene.now)], context
+
+
+def _of_those(meant: tuple[Device, ...], said: str, scene: Scene, context: Context) -> tuple[list[Part], Context]:
+    """What was wanted of one of several devices, done for those that are meant."""
+    if not meant:
+        return [Part(text=said, say="Okay, I won't do anything.")], context
+    if not context.action:
+        return [Part(text=said, say=reading.describe(meant, scene.home))], replace(context, devices=meant)
+    wanted = Targets(devices=meant, plural=len(meant) > 1, by_name=True)
+    part, after = carry_out(context.action, context.frame, said, scene.home, wanted, context)
+    return [part], after
 
 
 def _adds(part: Part, before: Sequence[Part]) -> bool:
@@ -313,7 +347,8 @@ def _no_verb(
         )
         return part, replace(context, devices=devices)
     if named is not None and named.ambiguous:
-        return question(spoken, f"Which one do you mean: {names_of(named.ambiguous)}?"), context
+        which = question(spoken, f"Which one do you mean: {names_of(named.ambiguous, joint='or')}?")
+        return which, replace(context, action="", label="", offered=in_order(named.ambiguous))
     return talk("other", spoken, home, scene.now), context
 
 

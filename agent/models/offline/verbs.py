@@ -175,7 +175,7 @@ def _wished(words: Sequence[str]) -> bool:
 
 def _wishes(words: Sequence[str], held: Collection[int], used: set[int], found: list[str]) -> list[str]:
     """ "Make sure it is locked", "have the door locked"."""
-    if not (_wished(words) or re.match(r"(?:please )?(?:have|get) (?:the|my|all)", " ".join(words))):
+    if not (_wished(words) or re.match(r"(?:please )?(?:have|get|make) (?:the|my|our|all)", " ".join(words))):
         return found
     for at, word in enumerate(words):
         if at not in held and word in _PARTICIPLES:

@@ -52,21 +52,26 @@ def start(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def listed(names: Sequence[str], most: int = 8) -> str:
-    """`a, b and c`; more than `most` are counted: `a, b and 3 more`."""
+def listed(names: Sequence[str], most: int = 8, joint: str = "and") -> str:
+    """`a, b and c`; more than `most` are counted: `a, b and 3 more`. `joint`: instead of "and"."""
     names = list(names)
     if len(names) > most:
         names = [*names[:most], f"{len(names) - most} more"]
     if len(names) < 2:
         return names[0] if names else "nothing"
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{', '.join(names[:-1])} {joint} {names[-1]}"
 
 
-def names_of(devices: Iterable[Device], most: int = 8) -> str:
+def in_order(devices: Iterable[Device]) -> tuple[Device, ...]:
+    """As they are told: in the alphabet's order."""
+    return tuple(sorted(devices, key=lambda d: d.name.lower()))
+
+
+def names_of(devices: Iterable[Device], most: int = 8, joint: str = "and") -> str:
     """Their names in the alphabet's order, with "the"; equal names carry their area."""
-    found = sorted(devices, key=lambda d: d.name.lower())
+    found = in_order(devices)
     twice = {d.name for d in found if sum(x.name == d.name for x in found) > 1}
-    return listed([f"{the(d)}{f' ({d.area})' if d.name in twice and d.area else ''}" for d in found], most)
+    return listed([f"{the(d)}{f' ({d.area})' if d.name in twice and d.area else ''}" for d in found], most, joint)
 
 
 def value(attribute: str, amount: object, home: Home, device: Device) -> str:

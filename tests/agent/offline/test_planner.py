@@ -94,7 +94,7 @@ async def test_a_question_is_answered_from_the_home(home: str, words: str, answe
 async def test_a_name_that_fits_two_locks_is_asked_back_and_the_answer_completes_it(talk: Any) -> None:
     asked, _ = await talk("john", "lock the door")
     assert sent(asked) == []
-    assert asked.answer == "Which one should I lock: the back door lock and the front door lock?"
+    assert asked.answer == "Which one should I lock: the back door lock or the front door lock?"
     turn, _ = await talk("john", "lock the door", "the back one")
     assert sent(turn) == [("back_door_lock", "lock", {})]
 

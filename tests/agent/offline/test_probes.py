@@ -7,7 +7,9 @@ import pytest
 import yaml
 
 PROBES = yaml.safe_load((Path(__file__).parents[3] / "evals" / "cases" / "probes.yaml").read_text())["probes"]
-READS = {"get_home_summary", "get_device_state", "get_recent_events", "get_device_history", "get_anomalies"}
+READS = {
+    "get_home_summary", "get_device_state", "get_recent_events", "get_device_history", "get_anomalies", "explain",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda p: p["id"])
