@@ -1,24 +1,24 @@
 """Who may pass: the caller of a request or a socket, from its headers; scopes; how often."""
 
-import asyncio
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final, Generic, Literal, TypeVar
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
-from weakref import WeakValueDictionary
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
+from starlette.types import Scope as Asked
 
 from api.deps import ApiDeps
+from api.headers import all_of, first_of
+from api.recent import Recent
 from homeguard.clock import Clock
 from homeguard.errors import NotAllowed, NotSignedIn, RateLimited, StoreUnavailable
 from homeguard.identity.limits import MemoryRateLimits
+from homeguard.identity.tokens import digest
 from homeguard.model import Principal, Scope
 from homeguard.ports.limits import RateLimits
-
-T = TypeVar("T")
 
 COOKIE: Final = "homeguard_session"
 _SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -33,37 +33,56 @@ class Caller:
     token: str = ""
 
 
-async def authenticate(connection: HTTPConnection, deps: ApiDeps) -> Caller:
-    """The caller by bearer token, by one-time `?ticket=` (WebSockets only), or by the session cookie.
+class Callers:
+    """Finds out who asks. What a token stands for is believed for less than a second after it was looked up."""
 
-    A cookie is only believed for reading, or when the page that sends it is ours (`Origin`).
+    def __init__(self, deps: ApiDeps) -> None:
+        self._deps = deps
+        self._recent: Recent[Principal] = Recent(deps.clock)
 
-    Raises:
-        NotSignedIn: nothing that holds was shown.
-        NotAllowed: a foreign page is asking.
-        NotFound: `X-Home-Id` names no home of the caller.
-    """
-    is_socket = connection.scope["type"] == "websocket"
-    home_id = connection.headers.get("x-home-id", "")[:200]
-    if is_socket and not is_ours(connection, deps):
-        raise NotAllowed("this page may not open a stream here", code="FOREIGN_ORIGIN")
-    shown = connection.headers.getlist("authorization")
-    if shown:
-        scheme, _, token = shown[0].partition(" ")
-        if len(shown) != 1 or scheme.lower() != "bearer":
-            raise NotSignedIn("show the token as: Authorization: Bearer ...")
-        token = token.strip()
-        return Caller(principal=await deps.identity.principal(token, home_id=home_id), by="bearer", token=token)
-    ticket = connection.query_params.get("ticket") if is_socket else None
-    if ticket is not None:
-        return Caller(principal=deps.identity.redeem_ticket(ticket), by="ticket")
-    cookie = connection.cookies.get(COOKIE)
-    if not cookie:
-        raise NotSignedIn("sign in first")
-    principal = await deps.identity.principal(cookie, home_id=home_id)
-    if not is_socket and connection.scope["method"] not in _SAFE and not is_ours(connection, deps):
-        raise NotAllowed("this page may not do that here", code="FOREIGN_ORIGIN")
-    return Caller(principal=principal, by="cookie", token=cookie)
+    async def of(self, asked: Asked) -> Caller:
+        """The caller by bearer token, by one-time `?ticket=` (WebSockets only), or by the session cookie.
+
+        A cookie is only believed for reading, or when the page that sends it is ours (`Origin`).
+
+        Raises:
+            NotSignedIn: nothing that holds was shown.
+            NotAllowed: a foreign page is asking.
+            NotFound: `X-Home-Id` names no home of the caller.
+        """
+        is_socket = asked["type"] == "websocket"
+        home_id = first_of(asked, b"x-home-id")[:200]
+        if is_socket and not is_ours(asked, self._deps):
+            raise NotAllowed("this page may not open a stream here", code="FOREIGN_ORIGIN")
+        shown = all_of(asked, b"authorization")
+        if shown:
+            scheme, _, token = shown[0].partition(" ")
+            if len(shown) != 1 or scheme.lower() != "bearer":
+                raise NotSignedIn("show the token as: Authorization: Bearer ...")
+            token = token.strip()
+            return Caller(principal=await self._principal(token, home_id), by="bearer", token=token)
+        connection = HTTPConnection(asked)
+        ticket = connection.query_params.get("ticket") if is_socket else None
+        if ticket is not None:
+            return Caller(principal=self._deps.identity.redeem_ticket(ticket), by="ticket")
+        cookie = connection.cookies.get(COOKIE)
+        if not cookie:
+            raise NotSignedIn("sign in first")
+        principal = await self._principal(cookie, home_id)
+        if not is_socket and asked["method"] not in _SAFE and not is_ours(asked, self._deps):
+            raise NotAllowed("this page may not do that here", code="FOREIGN_ORIGIN")
+        return Caller(principal=principal, by="cookie", token=cookie)
+
+    def forget(self) -> None:
+        """Something was revoked: look everyone up again."""
+        self._recent.forget()
+
+    async def _principal(self, token: str, home_id: str) -> Principal:
+        shown = (digest(token), home_id)
+        principal = self._recent.get(shown)
+        if principal is None:
+            principal = await self._recent.find(shown, lambda: self._deps.identity.principal(token, home_id=home_id))
+        return principal
 
 
 async def still_holds(caller: Caller, deps: ApiDeps) -> bool:
@@ -77,60 +96,23 @@ async def still_holds(caller: Caller, deps: ApiDeps) -> bool:
     return await deps.identity.is_signed_in(caller.principal)
 
 
-def is_ours(connection: HTTPConnection, deps: ApiDeps) -> bool:
+def is_ours(asked: Asked, deps: ApiDeps) -> bool:
     """Does the request come from a page of ours, or from no page at all?
 
     Browsers send `Origin` with every socket and every request that changes something; a program sends none.
     """
-    if connection.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    site = all_of(asked, b"sec-fetch-site")
+    if site and site[0] not in ("same-origin", "none"):
         return False
-    origin = connection.headers.get("origin")
-    if origin is None:
+    origin = all_of(asked, b"origin")
+    if not origin:
         return True
     try:
-        place = urlsplit(origin).netloc.lower()
+        place = urlsplit(origin[0]).netloc.lower()
     except ValueError:
         return False
-    ours = {connection.headers.get("host", "").lower(), urlsplit(deps.settings.base_url).netloc.lower()}
+    ours = {first_of(asked, b"host").lower(), urlsplit(deps.settings.base_url).netloc.lower()}
     return bool(place) and place in ours
-
-
-class Recent(Generic[T]):
-    """Answers about who shows what, worth believing for less than a second: so a revocation acts within one.
-
-    At most `keys` are kept; when there are more, all go.
-    """
-
-    _BELIEVED_S: Final = 0.9
-
-    def __init__(self, clock: Clock, *, keys: int = 1_000) -> None:
-        self._clock = clock
-        self._keys = keys
-        self._kept: dict[tuple[str, ...], tuple[float, T]] = {}
-        self._forgotten_at = -math.inf
-        #: Gone as soon as nobody holds it.
-        self._asking: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
-
-    def get(self, shown: tuple[str, ...]) -> T | None:
-        kept = self._kept.get(shown)
-        return kept[1] if kept is not None and self._clock.monotonic() - kept[0] < self._BELIEVED_S else None
-
-    def asking(self, shown: tuple[str, ...]) -> asyncio.Lock:
-        """Held by who works out the answer; the others wait for it."""
-        return self._asking.setdefault(shown, asyncio.Lock())
-
-    def keep(self, shown: tuple[str, ...], asked_at: float, answer: T) -> None:
-        """`asked_at` is the clock's `monotonic` from before the stores were asked."""
-        if asked_at < self._forgotten_at:
-            return
-        if len(self._kept) >= self._keys:
-            self._kept.clear()
-        self._kept[shown] = (asked_at, answer)
-
-    def forget(self) -> None:
-        """Something was revoked: believe nothing that was asked until now."""
-        self._kept.clear()
-        self._forgotten_at = math.nextafter(self._clock.monotonic(), math.inf)
 
 
 class Limits:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from agent.stream import AgentEvent
 from homeguard.clock import Clock, HomeClocks
 from homeguard.identity.identity import Identity
+from homeguard.identity.leaving import Leaving
 from homeguard.model import Confirmation, Effect, Principal
 from homeguard.ports.automations import AutomationStore
 from homeguard.ports.conversations import ConversationStore
@@ -20,10 +21,13 @@ from homeguard.ports.events import AlertStore, AnomalyStore, EventStore
 from homeguard.ports.journal import Journal
 from homeguard.ports.limits import RateLimits
 from homeguard.ports.live_state import LiveFeed, LiveStateStore
+from homeguard.ports.memory import MemoryStore
+from homeguard.ports.permissions import Permissions
 from homeguard.ports.readings import ReadingStore
 from homeguard.ports.users import UserStore
 from homeguard.settings import Settings
 from homeguard.telemetry import Metrics
+from pipeline.command.pin import HomePin
 from pipeline.command.words import CommandResult, DeviceRequest
 from pipeline.intake.intake import Intake
 
@@ -71,9 +75,13 @@ class ApiDeps:
     anomalies: AnomalyStore
     automations: AutomationStore
     conversations: ConversationStore
+    memory: MemoryStore
     journal: Journal
     commands: Commands
+    pin: HomePin
+    permissions: Permissions
     agent: Agent
+    leaving: Leaving
     intake: Intake
     settings: Settings
     clock: Clock
@@ -93,6 +101,8 @@ class ApiDeps:
     history_wait_s: float = 25.0
     #: How often an open stream asks whether its session still holds.
     recheck_s: float = 5.0
+    #: How long a connection may take nothing before its stream is closed.
+    send_limit_s: float = 10.0
 
 
 def deps_of(connection: HTTPConnection) -> ApiDeps:

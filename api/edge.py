@@ -1,20 +1,22 @@
 """The outermost layer: trace ids, aliases, mounts, security headers, figures, the global limit, the last resort."""
 
+import asyncio
 import logging
 import re
-import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import error_response, internal_error_response
+from api.device_list import PATH as DEVICES
+from api.errors import answer_to, internal_error_response
+from api.headers import all_of, first_of
 from api.routing import API
 from homeguard.clock import Clock, iso
 from homeguard.errors import Overloaded
 from homeguard.identity.limits import TokenBuckets
+from homeguard.ids import FreshIds
 from homeguard.staleness import Stale, collect
 from homeguard.telemetry import Metrics
 
@@ -29,16 +31,21 @@ _ALIASED: Final = re.compile(
 )
 _PREFIXED: Final = re.compile(r"/api(?:/v1)?(/(?:health|live|ready|metrics|telemetry))")
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+#: What needs no second look: no alias, no mount.
+_KNOWN: Final = frozenset((DEVICES, "/telemetry", f"{API}/events"))
+_TRACE: Final = b"x-trace-id"
 _UNLIMITED: Final = frozenset(("/health", "/live", "/ready", "/metrics"))
 _INTAKE: Final = frozenset((("POST", "/telemetry"), ("POST", f"{API}/events")))
-_HEADERS: Final[Mapping[str, str]] = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-}
+_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_NAMES: Final = frozenset(name for name, _ in _HEADERS)
 _POLICY: Final = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
+    b"content-security-policy",
+    b"default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    b"form-action 'self'; frame-ancestors 'none'",
 )
 
 
@@ -53,34 +60,46 @@ def canonical(path: str) -> str:
 
 
 class Edge:
-    """Wraps the app. Intake goes straight to its endpoint, mounts to theirs, the rest to the routes."""
+    """Wraps the app. Intake and the list of devices go straight to their endpoints, mounts to theirs, the rest to the
+    routes."""
 
     def __init__(
         self,
         app: ASGIApp,
         *,
+        devices: ASGIApp,
         intake: ASGIApp,
         mounts: Sequence[tuple[str, ASGIApp]],
         metrics: Metrics,
         clock: Clock,
         limited: bool,
+        stands: Callable[["Edge"], None],
     ) -> None:
+        """`stands` is told once it is made, which the framework does at the first request."""
+        stands(self)
         self._app = app
+        self._devices = devices
         self._intake = intake
         self._mounts = sorted(((p.rstrip("/"), a) for p, a in mounts), key=lambda m: -len(m[0]))
         self._metrics = metrics
         self._clock = clock
+        self._ids = FreshIds()
         self._limited = limited
         self._all = TokenBuckets(clock, per_minute=_GLOBAL_PER_SECOND * 60, burst=_GLOBAL_PER_SECOND, keys=1)
+
+    def answers(self, scope: Scope) -> bool:
+        """It does so by itself, without the app behind it."""
+        return scope["type"] == "http" and (_is_intake(scope) or _is_device_list(scope))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        scope.setdefault("state", {})["trace_id"] = _trace_id(scope)
-        mounted = self._mount_of(scope["path"])
-        if mounted is None:
-            path = canonical(scope["path"])
+        scope.setdefault("state", {})["trace_id"] = _trace_id(scope, self._ids)
+        mounted = None
+        if scope["path"] not in _KNOWN:
+            mounted = self._mount_of(scope["path"])
+            path = canonical(scope["path"]) if mounted is None else scope["path"]
             if path != scope["path"]:
                 scope["path"], scope["raw_path"] = path, path.encode("utf-8", errors="replace")
         if scope["type"] == "websocket":
@@ -97,26 +116,25 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
-                if mounted is None:
-                    headers.setdefault("Content-Security-Policy", _POLICY)
-                headers["X-Trace-Id"] = trace_id
-                if stale:
-                    headers["X-HomeGuard-Stale-Since"] = ", ".join(f"{c}={iso(at)}" for c, at in sorted(stale.items()))
-                labels = (
+                message["headers"] = _completed(message.get("headers", ()), trace_id, stale, is_page=mounted is None)
+                self._metrics.answered(
                     SERVICE,
                     scope["method"] if scope["method"] in _METHODS else "OTHER",
                     _endpoint(mounted, scope),
+                    status,
+                    self._clock.monotonic() - started,
                 )
-                self._metrics.http_requests.labels(*labels, str(status)).inc()
-                self._metrics.http_seconds.labels(*labels).observe(self._clock.monotonic() - started)
             await send(message)
 
         try:
             with collect() as stale:
                 await self._pass(mounted, scope, receive, answered)
+        except asyncio.CancelledError:
+            # The server ends and waits no longer: nothing is known of what was under way, so it may be asked again.
+            if not status:
+                error = Overloaded("HomeGuard is ending: ask again in a moment", retry_after_s=5)
+                await answer_to(error, scope)(scope, receive, answered)
+            raise
         except Exception:
             _log.exception("trace %s: %s failed", trace_id, _endpoint(mounted, scope))
             if status:
@@ -126,11 +144,13 @@ class Edge:
     async def _pass(self, mounted: tuple[str, ASGIApp] | None, scope: Scope, receive: Receive, send: Send) -> None:
         if mounted is not None:
             await _enter(*mounted, scope, receive, send)
-        elif scope["type"] == "http" and (scope["method"], scope["path"]) in _INTAKE:
+        elif _is_intake(scope):
             await self._intake(scope, receive, send)
         elif self._is_over(scope):
             error = Overloaded("HomeGuard is busy: try again in a moment", retry_after_s=1)
-            await error_response(error, scope["state"]["trace_id"])(scope, receive, send)
+            await answer_to(error, scope)(scope, receive, send)
+        elif _is_device_list(scope):
+            await self._devices(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -150,7 +170,7 @@ async def _enter(prefix: str, app: ASGIApp, scope: Scope, receive: Receive, send
     """Serve a mounted app: it finds its prefix in `root_path`, and the bare prefix as its `/`."""
     path = scope["path"]
     if path == prefix:
-        if scope["type"] == "http" and "text/html" in Headers(scope=scope).get("accept", ""):
+        if scope["type"] == "http" and "text/html" in first_of(scope, b"accept"):
             answer: Response = RedirectResponse(f"{prefix}/", 307)
             await answer(scope, receive, send)
             return
@@ -159,15 +179,48 @@ async def _enter(prefix: str, app: ASGIApp, scope: Scope, receive: Receive, send
     await app(inner, receive, send)
 
 
+def _completed(
+    given: Iterable[tuple[bytes, bytes]], trace_id: str, stale: Stale, *, is_page: bool
+) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, with those that every answer has; what the answer says itself is kept."""
+    headers = [header for header in given if header[0] != _TRACE]
+    names = {header[0] for header in headers}
+    if names.isdisjoint(_NAMES):
+        headers += _HEADERS
+    else:
+        headers += [header for header in _HEADERS if header[0] not in names]
+    if is_page and _POLICY[0] not in names:
+        headers.append(_POLICY)
+    headers.append((_TRACE, trace_id.encode()))
+    if stale:
+        since = ", ".join(f"{c}={iso(at)}" for c, at in sorted(stale.items()))
+        headers.append((b"x-homeguard-stale-since", since.encode("latin-1")))
+    return headers
+
+
+def _is_intake(scope: Scope) -> bool:
+    return scope["type"] == "http" and (scope["method"], scope["path"]) in _INTAKE
+
+
+def _is_device_list(scope: Scope) -> bool:
+    return bool(
+        scope["path"] == DEVICES
+        and scope["type"] == "http"
+        and scope["method"] == "GET"
+        and not scope.get("query_string")
+    )
+
+
 def _endpoint(mounted: tuple[str, ASGIApp] | None, scope: Scope) -> str:
     """The route's template, never the address itself: figures must not grow with what callers make up."""
     if mounted is not None:
         return mounted[0]
-    if (scope["method"], scope["path"]) in _INTAKE:
+    if _is_intake(scope) or _is_device_list(scope):
         return str(scope["path"])
     return str(getattr(scope.get("route"), "path", "unmatched"))
 
 
-def _trace_id(scope: Scope) -> str:
-    given = _TRACEPARENT.fullmatch(Headers(scope=scope).get("traceparent", ""))
-    return given[1] if given else secrets.token_hex(16)
+def _trace_id(scope: Scope, ids: FreshIds) -> str:
+    given = all_of(scope, b"traceparent")
+    matched = _TRACEPARENT.fullmatch(given[0]) if given else None
+    return matched[1] if matched else ids().replace("-", "")

@@ -12,9 +12,10 @@ from fastapi.exceptions import RequestValidationError, WebSocketRequestValidatio
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from homeguard.clock import SystemClock, iso
-from homeguard.errors import HomeGuardError, InvalidInput
+from homeguard.errors import HomeGuardError, InvalidInput, StoreUnavailable
 from homeguard.ids import new_id
 
 _log = logging.getLogger("homeguard.api")
@@ -44,7 +45,11 @@ def encode(data: object) -> bytes:
 
 def trace_id_of(connection: HTTPConnection) -> str:
     """The trace id that the edge gave this request, or a fresh one."""
-    return str(connection.scope.get("state", {}).get("trace_id") or new_id())
+    return _trace_id(connection.scope)
+
+
+def _trace_id(scope: Scope) -> str:
+    return str(scope.get("state", {}).get("trace_id") or new_id())
 
 
 def error_body(code: str, message: str, details: Mapping[str, Any], trace_id: str) -> dict[str, Any]:
@@ -72,6 +77,9 @@ def error_response(error: HomeGuardError, trace_id: str) -> Response:
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     message = _INTERNAL if error.status == 500 else error.message
+    if isinstance(error, StoreUnavailable) and "engine" in error.details and wait_s is not None:
+        # the rest of it says where the server is: that stands in the log, and in `/ready` for an owner
+        message = f"{error.details['engine']} does not answer; try again in {wait_s:g} s"
     details = {} if error.status == 500 else error.details
     return _json(error.status, error_body(error.code, message, details, trace_id), headers)
 
@@ -89,12 +97,17 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _plain)
 
 
-async def _ours(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HomeGuardError)
-    trace_id = trace_id_of(request)
+def answer_to(error: HomeGuardError, scope: Scope) -> Response:
+    """The answer to an error of ours in this request; a defect is also in the log."""
+    trace_id = _trace_id(scope)
     if error.status == 500:
         _log.error("trace %s: %s", trace_id, error.message, exc_info=error)
     return error_response(error, trace_id)
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HomeGuardError)
+    return answer_to(error, request.scope)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

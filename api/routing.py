@@ -8,8 +8,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.access import Limits, authenticate, remote_of
-from api.deps import deps_of
+from api.access import Callers, Limits, remote_of
 from api.errors import encode
 from api.strict import read_strictly
 
@@ -30,7 +29,8 @@ class SignedInRoute(APIRoute):
             if self.is_public:
                 await limits.check_place(remote_of(request))
             else:
-                caller = await authenticate(request, deps_of(request))
+                callers: Callers = request.app.state.callers
+                caller = await callers.of(request.scope)
                 await limits.check_person(caller.principal, f"{request.method} {self.path}")
                 request.state.caller = caller
             return await handle(await read_strictly(request) if self.body_field else request)

@@ -35,9 +35,39 @@ class DeviceCommand(Body):
     parameters: dict[str, Any] = Field(default_factory=dict, max_length=20)
 
 
+class Undo(Body):
+    """`home`: what anyone of the home did last, for its owner only."""
+
+    of: Literal["me", "home"] = "me"
+
+
 class Decision(Body):
     approve: bool
     pin: str = Field(default="", max_length=32)
+
+
+class Password(Body):
+    password: str = Field(min_length=1, max_length=1024)
+
+
+class NewPin(Password):
+    pin: str = Field(min_length=1, max_length=32, description="4 to 12 digits")
+
+
+class NewPermission(Body):
+    """`fire_egress`: `sources`, `when_away`. `guest_window`: `valid_from`, `valid_until`, and `person` (whose face,
+    sure to `confidence`) or `code_id`."""
+
+    name: str = Field(min_length=1, max_length=100)
+    kind: Literal["fire_egress", "guest_window"]
+    device_ids: list[str] = Field(min_length=1, max_length=20)
+    valid_from: str = Field(default="", max_length=40)
+    valid_until: str = Field(default="", max_length=40)
+    sources: int = Field(default=2, ge=2, le=10)
+    when_away: bool = False
+    person: str = Field(default="", max_length=100)
+    code_id: str = Field(default="", max_length=100)
+    confidence: float = Field(default=0.85, ge=0.85, le=1)
 
 
 class ChatMessage(Body):
@@ -203,6 +233,73 @@ class Decided(Answer):
     device: str
     reason: str
     confirmation: ConfirmationView
+
+
+class PutBack(Answer):
+    command_id: str
+    outcome: Literal["confirmed", "sent", "failed", "refused", "asked"]
+    device: str
+    device_name: str
+    command: str
+    set: dict[str, Scalar]
+    reason: str
+    confirmation: ConfirmationView | None
+
+
+class LeftAlone(Answer):
+    device: str
+    name: str
+    reason: str
+
+
+class Undone(Answer):
+    batch: str
+    done_at: Time | None
+    results: list[PutBack]
+    left_alone: list[LeftAlone]
+    text: str
+
+
+class CauseView(Answer):
+    kind: str
+    id: str
+    at: Time | None
+    text: str
+    is_certain: bool
+
+
+class Explanation(Answer):
+    device_id: str
+    device: str
+    event_id: str
+    at: Time | None
+    state: str
+    is_known: bool
+    links: list[CauseView]
+    also: list[CauseView]
+    set_off: list[CauseView]
+    text: str
+
+
+class PinView(Answer):
+    set: bool
+
+
+class PermissionView(Answer):
+    id: str
+    name: str
+    kind: Literal["fire_egress", "guest_window"]
+    text: str
+    state: Literal["waiting", "active", "over", "revoked"]
+    device_ids: list[str]
+    valid_from: Time | None
+    valid_until: Time | None
+    created_by: str
+    created_at: Time
+    revoked_by: str
+    revoked_at: Time | None
+    uses: int
+    last_used_at: Time | None
 
 
 class MetadataView(Answer):

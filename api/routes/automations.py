@@ -6,14 +6,14 @@ from fastapi import Path, Response
 
 from api import shapes, wire
 from api.access import Controller, Reader
-from api.deps import ApiDeps, Deps
+from api.deps import Deps
 from api.query import Cursor, Limit, clamp, page
 from api.routing import reply, router
+from api.tool_context import context_of
 from homeguard.errors import NotFound
-from homeguard.model import Effect, Principal
+from homeguard.model import Effect
 from pipeline.command.show import show_confirmation
 from tools.automations import create_automation
-from tools.context import ToolContext
 
 routes = router("/automations", "automations")
 
@@ -38,7 +38,7 @@ async def automations(principal: Reader, deps: Deps, limit: Limit = 100, cursor:
 async def create(body: wire.NewAutomation, principal: Controller, deps: Deps) -> Response:
     """Make a rule, exactly as the tool does: through the gate, judged by what it would do."""
     told = await create_automation(
-        _context(principal, deps),
+        context_of(principal, deps),
         name=body.name,
         trigger=body.trigger,
         actions=body.actions,
@@ -80,23 +80,3 @@ async def delete(
     if result.outcome == "asked":
         return reply(shapes.asked(result), 202)
     return reply(shapes.command(result))
-
-
-def _context(principal: Principal, deps: ApiDeps) -> ToolContext:
-    return ToolContext(
-        principal=principal,
-        users=deps.users,
-        devices=deps.devices,
-        live=deps.live,
-        events=deps.events,
-        readings=deps.readings,
-        anomalies=deps.anomalies,
-        alerts=deps.alerts,
-        automations=deps.automations,
-        journal=deps.journal,
-        commands=deps.commands,
-        clock=deps.clock,
-        clocks=deps.clocks,
-        base_url=deps.settings.base_url,
-        history_ready=deps.history_ready,
-    )

@@ -14,6 +14,7 @@ from api.deps import ApiDeps, Deps
 from api.errors import encode
 from api.query import Cursor, Limit, clamp, page
 from api.routing import reply, router
+from api.sse import EventStream
 from api.turn import TurnSoFar
 from homeguard.errors import NotFound
 from homeguard.model import Principal
@@ -39,12 +40,12 @@ async def chat(body: wire.ChatMessage, principal: Reader, deps: Deps) -> Respons
     responses={200: {"content": {"text/event-stream": {}}, "description": "the turn's events as they happen"}},
 )
 async def chat_stream(body: wire.ChatMessage, principal: Reader, deps: Deps) -> Response:
-    """Say something and watch: `turn`, `token`, `tool_start`, `tool_end`, `confirmation`, `outcome`, `answer`,
-    `error`, `done`. The turn goes on to its end when nobody listens any more."""
+    """Say something and watch: `turn`, `token`, `tool_start`, `tool_end`, `confirmation`, `plan`, `outcome`,
+    `answer`, `error`, `done`. The turn goes on to its end when nobody listens any more."""
     happening = _turn(body, principal, deps)
     # The first event is waited for, so that a message that cannot be taken is an HTTP error and no stream.
     first = await anext(happening)
-    return EventSourceResponse(_server_sent(first, happening), ping=_PING_S, send_timeout=30)
+    return EventStream(_server_sent(first, happening), ping=_PING_S, send_timeout=30)
 
 
 @routes.get("/history", response_model=wire.Page[wire.MessageView])
@@ -92,6 +93,7 @@ async def _turn(body: wire.ChatMessage, principal: Principal, deps: ApiDeps) -> 
         turn.add(event)
         if event.name == "done":
             deps.metrics.agent_seconds.observe(turn.duration_s)
+            deps.metrics.agent_conversations.labels(str(turn.done.get("intent") or "talk")).inc()
             for command in turn.commands:
                 deps.metrics.agent_actions.labels(str(command.get("command") or "other")).inc()
             await deps.feed.publish([turn.told(principal, deps.clock.now())])

@@ -7,6 +7,7 @@ from fastapi import Header, Path, Response
 from api import shapes, wire
 from api.access import Controller, Reader
 from api.deps import ApiDeps, Deps
+from api.device_list import PAGE
 from api.query import Cursor, Limit, clamp, page
 from api.routing import reply, router
 from homeguard.errors import DeviceNotFound
@@ -19,7 +20,7 @@ DeviceId = Annotated[str, Path(min_length=1, max_length=200)]
 
 
 @routes.get("", response_model=wire.Page[wire.DeviceView])
-async def devices(principal: Reader, deps: Deps, limit: Limit = 100, cursor: Cursor = None) -> Response:
+async def devices(principal: Reader, deps: Deps, limit: Limit = PAGE, cursor: Cursor = None) -> Response:
     """The devices of the home, by name."""
     known = await deps.devices.of_home(principal.home_id)
     part, more = page(known, lambda d: d.id, clamp(limit), cursor)

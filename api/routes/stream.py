@@ -9,13 +9,16 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response, WebSocket, WebSocketDisconnect
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from api.access import Caller, Limits, Reader, authenticate, caller_of, require
+from api.access import Caller, Callers, Limits, Reader, caller_of, require
 from api.deps import ApiDeps, Deps
 from api.errors import error_response, trace_id_of
-from api.live import CHANNELS, Frames, follow, is_wanted, read_channels
+from api.hub import Hub
+from api.live import CHANNELS, read_channels
+from api.reader import Batch, FrameWriter
+from api.reader import Reader as Stream
 from api.routing import API, router
+from api.sse import EventStream
 from homeguard.errors import HomeGuardError, InvalidInput, NotSignedIn
-from homeguard.ports.live_state import Live
 
 routes = router("/events", "events")
 #: Sockets judge their caller themselves, before they are accepted.
@@ -26,10 +29,9 @@ _TOO_SLOW: Final = 1013
 _TOO_MUCH: Final = 1008
 _MAX_MESSAGE: Final = 4096
 _BAD_MESSAGES: Final = 20
-_SEND_S: Final = 10.0
 _PING_S: Final = 20.0
-#: Messages to one socket before others have their turn: what is ready is sent without waiting.
-_STRETCH: Final = 64
+#: What a server that can write several frames at once offers in the scope's extensions: `{"writer": FrameWriter}`.
+FRAMES: Final = "homeguard.frames"
 
 
 @routes.get(
@@ -45,43 +47,48 @@ async def stream(
 ) -> Response:
     """What happens from now on, as server-sent events (the same address is a WebSocket)."""
     wanted = read_channels(channels.split(",")) if channels else frozenset(CHANNELS)
-    return EventSourceResponse(
-        _server_sent(caller_of(request), deps, request.app.state.frames, wanted), ping=15, send_timeout=_SEND_S
-    )
+    hub: Hub = request.app.state.hub
+    happening = _server_sent(caller_of(request), hub, wanted)
+    return EventStream(happening, ping=15, send_timeout=deps.send_limit_s)
 
 
-async def _server_sent(
-    caller: Caller, deps: ApiDeps, frames: Frames, wanted: frozenset[str]
-) -> AsyncIterator[ServerSentEvent]:
-    async with contextlib.aclosing(follow(caller, deps)) as items:
-        try:
-            async for item in items:
-                if item is None:
-                    yield ServerSentEvent(comment="connected")
-                elif is_wanted(item, wanted):
-                    yield ServerSentEvent(event=item.kind, data=frames.text(item))
-        except NotSignedIn:
-            return
+async def _server_sent(caller: Caller, hub: Hub, wanted: frozenset[str]) -> AsyncIterator[ServerSentEvent]:
+    async with hub.reading(caller, wanted) as reader:
+        yield ServerSentEvent(comment="connected")
+        while True:
+            await reader.ready.wait()
+            try:
+                batch = reader.take()
+            except NotSignedIn:
+                return
+            for item in batch.items:
+                yield ServerSentEvent(event=item.kind, data=item.text.decode())
+            reader.written()
+            # what is taken at once needs no waiting, so the others would have no turn
+            await asyncio.sleep(0)
 
 
 @sockets.websocket(f"{API}/events/stream")
 async def socket(websocket: WebSocket) -> None:
     """The live stream: `{"action": "subscribe", "channels": [...]}` narrows it; without that it carries everything."""
-    deps: ApiDeps = websocket.app.state.deps
-    limits: Limits = websocket.app.state.limits
+    state = websocket.app.state
+    deps: ApiDeps = state.deps
+    callers: Callers = state.callers
+    limits: Limits = state.limits
+    hub: Hub = state.hub
     try:
-        caller = await authenticate(websocket, deps)
+        caller = await callers.of(websocket.scope)
         require(caller.principal, "read")
         await limits.check_person(caller.principal, f"WS {API}/events/stream")
     except HomeGuardError as error:
         await _refuse(websocket, error)
         return
+    writer: FrameWriter | None = websocket.scope.get("extensions", {}).get(FRAMES, {}).get("writer")
     deps.metrics.websockets.inc()
     try:
-        async with contextlib.aclosing(follow(caller, deps)) as happening:
-            await anext(happening)
+        async with hub.reading(caller, writer=writer) as reader:
             await websocket.accept()
-            await _Conversation(websocket, happening, websocket.app.state.frames).run()
+            await _Conversation(websocket, reader, writer, deps.send_limit_s).run()
     finally:
         deps.metrics.websockets.dec()
 
@@ -96,16 +103,15 @@ async def _refuse(websocket: WebSocket, error: HomeGuardError) -> None:
 class _Conversation:
     """One open socket: reads what the client wants, writes what happens, ends with the session."""
 
-    def __init__(self, websocket: WebSocket, happening: AsyncIterator[Live | None], frames: Frames) -> None:
+    def __init__(self, websocket: WebSocket, reader: Stream, writer: FrameWriter | None, send_limit_s: float) -> None:
         self._websocket = websocket
-        self._happening = happening
-        self._frames = frames
-        self._channels = frozenset(CHANNELS)
+        self._reader = reader
+        self._writer = writer
+        self._send_limit_s = send_limit_s
         self._bad = 0
-        self._write = asyncio.Lock()
 
     async def run(self) -> None:
-        jobs = [asyncio.create_task(job()) for job in (self._listen, self._tell, self._ping)]
+        jobs = [asyncio.create_task(job()) for job in (self._listen, self._tell)]
         try:
             done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -115,7 +121,7 @@ class _Conversation:
         code = next((c for job in done if not job.cancelled() for c in [_code_of(job)] if c), 0)
         if code:
             with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
-                async with asyncio.timeout(_SEND_S):
+                async with asyncio.timeout(self._send_limit_s):
                     await self._websocket.close(code)
 
     async def _listen(self) -> None:
@@ -134,36 +140,45 @@ class _Conversation:
     async def _obey(self, asked: dict[str, Any]) -> None:
         match asked.get("action"):
             case "subscribe":
-                self._channels = _names(asked)
+                self._reader.channels = _names(asked)
             case "unsubscribe":
-                self._channels -= _names(asked)
+                self._reader.channels -= _names(asked)
             case "ping":
                 await self._send({"type": "pong"})
                 return
             case _:
                 raise InvalidInput("action is subscribe, unsubscribe or ping", field="action")
-        await self._send({"type": "subscribed", "channels": sorted(self._channels)})
+        await self._send({"type": "subscribed", "channels": sorted(self._reader.channels)})
 
     async def _tell(self) -> None:
-        told = 0
-        async for item in self._happening:
-            if item is not None and is_wanted(item, self._channels):
-                await self._send_text(self._frames.text(item))
-                told += 1
-                if told % _STRETCH == 0:
-                    await asyncio.sleep(0)
-
-    async def _ping(self) -> None:
+        """Sends what waits, and a word from time to time when there is nothing to say."""
+        loop = asyncio.get_running_loop()
+        ping_at = loop.time() + _PING_S
         while True:
-            await asyncio.sleep(_PING_S)
-            await self._send({"type": "ping"})
+            try:
+                async with asyncio.timeout_at(ping_at):
+                    await self._reader.ready.wait()
+            except TimeoutError:
+                await self._send({"type": "ping"})
+                ping_at = loop.time() + _PING_S
+                continue
+            batch = self._reader.take()
+            async with asyncio.timeout(self._send_limit_s):
+                await self._write(batch)
+            self._reader.written()
+            # what is taken at once needs no waiting, so the others would have no turn
+            await asyncio.sleep(0)
+
+    async def _write(self, batch: Batch) -> None:
+        if self._writer is not None:
+            await self._writer.write(batch.frames)
+            return
+        for item in batch.items:
+            await self._websocket.send_text(item.text.decode())
 
     async def _send(self, message: dict[str, Any]) -> None:
-        await self._send_text(msgspec.json.encode(message).decode())
-
-    async def _send_text(self, text: str) -> None:
-        async with asyncio.timeout(_SEND_S), self._write:
-            await self._websocket.send_text(text)
+        async with asyncio.timeout(self._send_limit_s):
+            await self._websocket.send_text(msgspec.json.encode(message).decode())
 
 
 def _code_of(job: "asyncio.Task[None]") -> int:
@@ -174,7 +189,7 @@ def _code_of(job: "asyncio.Task[None]") -> int:
         return _TOO_SLOW
     if isinstance(error, InvalidInput):
         return _TOO_MUCH
-    return 0 if error is None or isinstance(error, WebSocketDisconnect | RuntimeError) else 1011
+    return 0 if error is None or isinstance(error, WebSocketDisconnect | RuntimeError | OSError) else 1011
 
 
 def _read(raw: str | bytes) -> dict[str, Any]:

@@ -18,15 +18,20 @@ from api.deps import ApiDeps
 from homeguard.clock import HomeClocks
 from homeguard.errors import InvalidInput
 from homeguard.identity.identity import Identity
+from homeguard.identity.leaving import Leaving
+from homeguard.identity.passwords import Passwords
 from homeguard.ids import new_id
 from homeguard.model import Command, Device, Home, Member, Message, Principal, User
 from homeguard.ports.live_state import Live, StateChange
 from homeguard.ports.stores import Stores
 from homeguard.settings import Settings
 from homeguard.stores.sqlite.open import open_embedded
+from memory.remember import Memories
 from pipeline.command.acts import Acts
 from pipeline.command.execution import Execution
+from pipeline.command.pin import HomePin
 from pipeline.command.service import CommandService
+from pipeline.command.standing import Standing
 from pipeline.command.waiting import Reports
 from pipeline.command.words import DeviceRequest
 from pipeline.intake.intake import Intake
@@ -75,6 +80,10 @@ class ObedientDriver:
         await self._stores.feed.publish([Live(home_id=device.home_id, kind="device_event", data=data)])
 
 
+async def _at_once() -> None:
+    """Nothing is on its way."""
+
+
 class LockingAgent:
     """An agent with one idea: "lock ..." locks the front door, anything else is repeated. It keeps the conversation."""
 
@@ -100,6 +109,9 @@ class LockingAgent:
             yield event
             if event.name == "done":
                 return
+
+    async def forget_person(self, user_id: str) -> int:
+        return 0
 
     async def _run(
         self, principal: Principal, message: str, thread: str, turn: str, queue: "asyncio.Queue[AgentEvent]"
@@ -302,16 +314,20 @@ async def open_world(data_dir: Path, **changed: Any) -> AsyncIterator[World]:
         driver = ObedientDriver(stores, clock)
         acts = Acts(
             users=stores.users, devices=stores.devices, live=stores.live, automations=stores.automations,
-            feed=stores.feed, intake=intake, clock=clock,
+            feed=stores.feed, intake=intake, clock=clock, permissions=stores.permissions,
         )  # fmt: skip
+        pin = HomePin(pins=stores.pins, passwords=Passwords(threads=1), audit=stores.audit, clock=clock)
+        stack.callback(pin.close)
         execution = Execution(
             drivers={"obedient": driver}, journal=stores.journal, feed=stores.feed, intake=intake, reports=reports,
             clock=clock, confirm_timeout_s=5,
         )  # fmt: skip
+        memories = Memories(stores.memory, clock, stores.conversations, is_yes=lambda _: False)
         commands = CommandService(
             users=stores.users, devices=stores.devices, live=stores.live, feed=stores.feed, journal=stores.journal,
-            confirmations=stores.confirmations, audit=stores.audit, execution=execution, acts=acts.registry(),
-            clock=clock,
+            confirmations=stores.confirmations, audit=stores.audit, execution=execution,
+            acts={**acts.registry(), **memories.registry()},
+            clock=clock, pin=pin, standing=Standing(stores.permissions),
         )  # fmt: skip
         agent = LockingAgent(stores, commands, clock)
         history = asyncio.Event()
@@ -321,11 +337,16 @@ async def open_world(data_dir: Path, **changed: Any) -> AsyncIterator[World]:
             "identity": identity, "users": stores.users, "devices": stores.devices, "live": stores.live,
             "feed": stores.feed, "events": stores.events, "readings": stores.readings, "alerts": stores.alerts,
             "anomalies": stores.anomalies, "automations": stores.automations, "conversations": stores.conversations,
-            "journal": stores.journal, "commands": commands, "agent": agent, "intake": intake,
+            "memory": stores.memory,
+            "journal": stores.journal, "commands": commands, "pin": pin,
+            "permissions": stores.permissions, "agent": agent, "intake": intake,
             "settings": Settings(rate_limits=False), "clock": clock, "clocks": clocks, "health": lambda: health,
             "history_ready": history,
             "demo_users": [{"email": "ann@home.test", "name": "Ann", "password": PASSWORD}],
         }  # fmt: skip
+        given["leaving"] = Leaving(
+            stores=stores, identity=identity, forget_turns=agent.forget_person, settled=_at_once, clock=clock
+        )
         deps = ApiDeps(**{**given, **changed})
         yield World(create_app(deps), deps, stores, identity, clock, driver, agent, health)
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from api.errors import error_response
+from homeguard.errors import StoreUnavailable
 from homeguard.model import Event, Reading
 
 COMMAND = "/api/v1/devices/front_door_lock/command"
@@ -236,6 +238,45 @@ async def test_ready_names_what_is_not(world: Any) -> None:
     assert (await world.call("GET", "/health")).status_code == (await world.call("GET", "/live")).status_code == 200
 
 
+async def test_strangers_hear_how_a_part_is_and_owners_where_it_is(world: Any) -> None:
+    where = "PostgreSQL at 10.1.2.3:5432 did not answer"
+    engine = {"engine": "PostgreSQL", "version": "15.18", "state": "open", "reason": where}
+    world.health["users"] = {**engine, "ok": False, "tolerated": True}
+    world.health["storage"] = {"engine": "files", "ok": True}
+    world.health["canary"] = {"ok": False, "tolerated": True, "reason": "no canary came through record"}
+
+    async def told(token: str = "") -> Any:
+        answer = await world.call("GET", "/ready", token=token)
+        assert answer.json()["status"] == "degraded"
+        return answer.json()["checks"]
+
+    for token in ("", "no-token", await world.token("gus")):
+        stranger = await told(token)
+        assert (stranger["users"]["ok"], stranger["users"]["engine"]) == (False, "PostgreSQL")
+        assert stranger["users"]["reason"].startswith("PostgreSQL: not well")
+        assert "reason" not in stranger["storage"]
+        assert stranger["canary"]["reason"] == "no canary came through record"
+        assert not [part for part in ("10.1.2.3", "5432", "15.18") if part in str(stranger)]
+    assert (await told(await world.token("ann")))["users"] == world.health["users"]
+
+    world.health["users"] = {**engine, "ok": False}
+    down = await world.call("GET", "/ready")
+    assert down.status_code == 503
+    assert "10.1.2.3" not in down.text
+    assert "10.1.2.3" in (await world.call("GET", "/ready", token=await world.token("ann"))).text
+
+
+def test_an_error_of_an_engine_says_which_one_and_not_where_it_is() -> None:
+    error = StoreUnavailable(
+        "Redis does not answer (Redis at 10.1.2.3:6379 does not answer); try again in 5 s",
+        engine="Redis", retry_after_s=5.0,
+    )  # fmt: skip
+    answer = error_response(error, "t")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "Redis does not answer; try again in 5 s" in bytes(answer.body).decode()
+    assert "10.1.2.3" not in bytes(answer.body).decode()
+
+
 async def test_figures_are_kept_by_route_and_not_by_address(world: Any, ann: str) -> None:
     for path in ("/devices/hall_light", "/api/devices/nope", "/made-up", "/made-up-too"):
         await world.call("GET", path, token=ann)
@@ -247,7 +288,7 @@ async def test_figures_are_kept_by_route_and_not_by_address(world: Any, ann: str
     assert "made-up" not in text
 
 
-@pytest.mark.parametrize("path", ["/login", "/confirm/abc", "/docs", "/static/login.js", "/reference/reference.js"])
+@pytest.mark.parametrize("path", ["/login", "/docs", "/static/login.js", "/reference/reference.js"])
 async def test_the_pages_are_ours_alone(world: Any, path: str) -> None:
     answer = await world.call("GET", path)
     assert answer.status_code == 200
