@@ -30,9 +30,7 @@ async def on_chat_resume(thread: dict[str, Any]) -> None:
     # From here on this is a chat like any other: a lost socket is replayed, not resumed again.
     context.session.thread_id_to_resume = None
     context.session.thread_id = thread["id"]
-    talk = _talk()
-    talk.resumed(thread)
-    talk.follow()
+    _talk().resume(thread)
 
 
 async def on_message(message: Any) -> None:
@@ -81,9 +79,14 @@ def _talk() -> Talk:
     return _TALKS[session.id]
 
 
-async def _returned(session: Any) -> None:
+def _returned(session: Any) -> None:
     if talk := _TALKS.get(session.id):
-        await talk.returned()
+        talk.returned()
+
+
+def _resumed(session: Any) -> None:
+    if talk := _TALKS.get(session.id):
+        talk.resumed()
 
 
 def _ended(session_id: str) -> None:
@@ -105,4 +108,4 @@ cl.on_logout(on_logout)
 cl.set_starters(starters)
 cl.action_callback("decide")(on_decide)
 cl.data_layer(lambda: ConversationView(_REST, _closed))
-sockets.mend(on_return=_returned, on_end=_ended)
+sockets.mend(on_return=_returned, on_resumed=_resumed, on_end=_ended)

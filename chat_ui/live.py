@@ -20,8 +20,8 @@ _RETRY_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 class HomeStreams:
     """`live(token)` opens the stream of a session: `("connected", {})` first, then `(name, data)`.
 
-    Listeners get what it gives, and of our own: `gap` when something may have been missed, `signed_out` when the
-    session is over (nothing comes after it).
+    Listeners get what it gives, and of our own: `gap` when something may have been missed until then, which is also
+    said first, and `signed_out` when the session is over (nothing comes after it).
     """
 
     def __init__(
@@ -31,6 +31,7 @@ class HomeStreams:
         self._retry_s = retry_s
         self._listeners: dict[str, set[asyncio.Queue[Happening]]] = {}
         self._readers: dict[str, asyncio.Task[None]] = {}
+        self._connected: set[str] = set()
 
     @asynccontextmanager
     async def listen(self, token: str) -> AsyncIterator[asyncio.Queue[Happening]]:
@@ -38,6 +39,8 @@ class HomeStreams:
         queue: asyncio.Queue[Happening] = asyncio.Queue(_QUEUE)
         listeners = self._listeners.setdefault(token, set())
         listeners.add(queue)
+        if token in self._connected:
+            queue.put_nowait(("gap", {}))
         if token not in self._readers:
             self._readers[token] = asyncio.create_task(self._read(token), name="live stream of a chat")
         try:
@@ -50,14 +53,15 @@ class HomeStreams:
                     reader.cancel()
 
     async def _read(self, token: str) -> None:
-        attempt, missed = 0, False
+        attempt = 0
         while True:
             try:
                 async for name, data in self._live(token):
                     attempt = 0
                     if name != "connected":
                         self._tell(token, (name, data))
-                    elif missed:
+                    else:
+                        self._connected.add(token)
                         self._tell(token, ("gap", {}))
                 log.debug("the live stream of a chat ended")
             except SignedOut:
@@ -65,7 +69,8 @@ class HomeStreams:
                 return
             except RestProblem as problem:
                 log.info("the live stream of a chat broke: %s", problem)
-            missed = True
+            finally:
+                self._connected.discard(token)
             await asyncio.sleep(self._retry_s[min(attempt, len(self._retry_s) - 1)])
             attempt += 1
 

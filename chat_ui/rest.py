@@ -194,7 +194,7 @@ def _problem(answer: httpx2.Response) -> RestProblem:
     status = answer.status_code
     if status == 401:
         return SignedOut()
-    if status == 429:
+    if status == 429 and code != "PIN_LOCKED":
         wait = answer.headers.get("retry-after", "")
         when = f"in {wait} seconds" if wait.isdigit() else "in a moment"
         return RestProblem(f"That was a lot at once. Please try again {when}.", status=status, code=code)

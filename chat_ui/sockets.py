@@ -1,7 +1,7 @@
 """What Chainlit 2.12 leaves open around its sockets: replay after a lost one, and an end that frees everything."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
 from chainlit.chat_context import chat_context, chat_contexts
@@ -15,8 +15,9 @@ log = logging.getLogger("homeguard.chat")
 _CONNECTED: Final = "connection_successful"
 
 
-def mend(*, on_return: Callable[[Any], Awaitable[None]], on_end: Callable[[str], None]) -> None:
-    """Installs three corrections. `on_return(session)` runs when a socket is back, `on_end(session_id)` at the end.
+def mend(*, on_return: Callable[[Any], None], on_resumed: Callable[[Any], None], on_end: Callable[[str], None]) -> None:
+    """Installs three corrections. `on_return(session)` runs when a socket is back, `on_resumed(session)` when the page
+    has been sent a past conversation, which replaces whatever was on it, `on_end(session_id)` at the end.
 
     1. A session that ends also drops its messages (2.12 keeps them for ever).
     2. What was sent while the socket was away is sent again: same ids, so nothing doubles.
@@ -34,12 +35,17 @@ def mend(*, on_return: Callable[[Any], Awaitable[None]], on_end: Callable[[str],
     async def connected(sid: str) -> None:
         session = WebsocketSession.get(sid)
         returning = bool(session and session.restored and (session.has_first_interaction or session.chat_started))
+        resuming = bool(session and session.thread_id_to_resume)
         await original_connected(sid)
-        if session is not None and returning:
-            init_ws_context(session)
+        if session is None:
+            return
+        init_ws_context(session)
+        if returning:
             for message in chat_context.get():
                 await context.emitter.send_step(message.to_dict())
-            await on_return(session)
+            on_return(session)
+        elif resuming and session.thread_id_to_resume is None:
+            on_resumed(session)
 
     async def no_first_interaction(self: Any, interaction: str) -> None:
         return None

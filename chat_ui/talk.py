@@ -9,7 +9,7 @@ from typing import Any, Final
 import chainlit as cl
 from chainlit.context import context, local_steps
 
-from chat_ui import cards, words
+from chat_ui import cards, plans, words
 from chat_ui.live import HomeStreams
 from chat_ui.rest import Rest, RestProblem, SignedOut, display_name, user_id
 from chat_ui.sockets import leave
@@ -24,7 +24,8 @@ _STATUS_EVERY_S: Final = 5.0
 _STATUS_KINDS: Final = frozenset(("device_online", "device_offline", "battery_low"))
 #: A continuation that the live stream did not bring by then is read from the history.
 _CONTINUATION_S: Final = 8.0
-_REMEMBERED: Final = 500
+#: More than one conversation holds on a page.
+_REMEMBERED: Final = 2_000
 
 
 class Talk:
@@ -41,6 +42,9 @@ class Talk:
         self.thread_id: str | None = None
         self._placed: dict[str, str] = {}  # card id -> id of the message that carries it
         self._cards: dict[str, Json] = {}
+        self._drawn: dict[str, Json] = {}  # card id -> what the page was sent of it last
+        self._drawing = asyncio.Lock()
+        self._plans: dict[str, tuple[str, plans.Steps]] = {}  # turn -> (message that carries it, its steps)
         self._turns: set[str] = set()  # turns whose continuation belongs on this page
         self._said: dict[tuple[str, str], None] = {}  # (turn, text) already on the page
         self._alerts: dict[str, None] = {}
@@ -72,36 +76,52 @@ class Talk:
         await self._show_status()
         await self.show_open_cards()
 
-    def resumed(self, thread: Mapping[str, Any]) -> None:
-        """A past conversation is on the page again: its cards are known, its continuations belong here."""
+    def resume(self, thread: Mapping[str, Any]) -> None:
+        """A past conversation is about to be sent to the page: its cards are known, its continuations belong here."""
         self.thread_id = str(thread["id"])
         for element in thread.get("elements") or []:
-            card_id = str((element.get("props") or {}).get("id") or "")
-            self._placed[card_id] = str(element.get("forId"))
-            self._cards[card_id] = {"id": card_id, "state": element["props"].get("state")}
-        self._spawn(self._after_resume(thread))
-
-    async def _after_resume(self, thread: Mapping[str, Any]) -> None:
+            props, message_id = element.get("props") or {}, str(element.get("forId"))
+            if element.get("name") == "PlanList":
+                self._plans[str(props.get("turn_id"))] = message_id, list(props.get("steps") or [])
+                continue
+            card_id = str(props.get("id") or "")
+            self._placed[card_id] = message_id
+            self._cards[card_id] = {"id": card_id, "state": props.get("state")}
         for step in thread.get("steps") or []:
+            turn_id = str((step.get("metadata") or {}).get("turn_id") or "")
+            if turn_id:
+                self._turns.add(turn_id)
             if step.get("type") == "assistant_message":
-                self._remember(str(thread["id"]), str(step.get("output") or ""))
-        # The page replaces its messages when the thread arrives: what is sent before that vanishes.
-        await asyncio.sleep(0.4)
+                self._remember(turn_id, str(step.get("output") or ""))
+
+    def resumed(self) -> None:
+        """The conversation has been sent, as it was when it was read: what has changed since is sent behind it. Call
+        inside the chat's context."""
+        self.follow()
+        self._spawn(self._after_resume())
+
+    async def _after_resume(self) -> None:
+        """The rest is looked up when the live stream is there, which says so with a gap."""
         await self._tell_page({"thread": self.thread_id})
         await self.show_open_cards()
 
-    async def returned(self) -> None:
-        """The socket is back: cards and status may have changed meanwhile."""
-        for card_id in list(self._placed):
+    def returned(self) -> None:
+        """The socket is back. Call inside the chat's context."""
+        self._spawn(self._after_return())
+
+    async def _after_return(self) -> None:
+        """Cards may have changed meanwhile, and what was sent of them may not have arrived."""
+        self._drawn.clear()
+        shown = await self.show_open_cards()
+        for card_id in [card_id for card_id in self._placed if card_id not in shown]:
             await self._refresh(card_id)
-        await self.show_open_cards()
 
     # -- a turn --------------------------------------------------------------------------------------------------
 
     async def say(self, text: str) -> None:
         """Sends what the person wrote and shows the turn as it happens."""
         view, turn_id = TurnView(), ""
-        problem = ""
+        problem, steps = "", plans.merged([], [])
         try:
             async for name, data in self._rest.turn(self._token, text, self.thread_id):
                 if name == "turn":
@@ -111,6 +131,8 @@ class Talk:
                     await self._adopt(str(data.get("thread_id") or ""), text)
                 elif name == "confirmation":
                     self._raised.append(data.get("confirmation") or data)
+                elif name == "plan":
+                    steps = plans.merged(steps, data.get("steps") or [])
                 elif name == "error":
                     problem = str((data.get("error") or {}).get("message") or "That did not work.")
                 else:
@@ -127,6 +149,8 @@ class Talk:
         if problem:
             self._remember(turn_id, problem)
             await cl.ErrorMessage(content=problem, author=NAME).send()
+        if len(steps) > 1 and view.message_id is not None:
+            await self._show_plan(turn_id, view.message_id, steps)
         raised, self._raised = self._raised, []
         for card in raised:
             await self._show(card, under=view.message_id)
@@ -145,17 +169,22 @@ class Talk:
 
     # -- cards ---------------------------------------------------------------------------------------------------
 
-    async def show_open_cards(self) -> None:
+    async def show_open_cards(self) -> set[str]:
+        """The ids of those that were shown, or will be behind the turn that is under way."""
+        shown = set()
         try:
             for card in await self._rest.cards(self._token):
-                await self._show(card)
+                await self._take(card)
+                shown.add(str(card.get("id") or ""))
         except SignedOut:
             await self._signed_out()
         except RestProblem as problem:
             log.warning("open questions could not be read: %s", problem)
+        return shown
 
     async def decide(self, card_id: str, *, approve: bool, pin: str | None) -> None:
         """Sends the press. The card then says what came of it; a wrong PIN leaves it open."""
+        self._drawn.pop(card_id, None)
         try:
             card = await self._rest.answer(self._token, card_id, approve=approve, pin=pin)
         except SignedOut:
@@ -171,11 +200,24 @@ class Talk:
             self._turns.add(turn_id)
             self._spawn(self._catch_up(after_s=_CONTINUATION_S, turn_id=turn_id))
 
+    async def _take(self, card: Json) -> None:
+        """Shows a card; a new one below the words of the turn that is being shown, when they are there."""
+        if self._running is not None and str(card.get("id")) not in self._placed:
+            self._raised = [*self._raised, card][-20:]
+        else:
+            await self._show(card)
+
     async def _refresh(self, card_id: str, *, problem: str = "") -> None:
         try:
             card = await self._rest.card(self._token, card_id)
         except RestProblem as error:
-            card = {**self._cards.get(card_id, {"id": card_id})}
+            card = self._cards.get(card_id, {})
+            if "expires_at" not in card:
+                # how it is cannot be said; the page goes on showing how it was
+                log.warning("a question could not be read: %s", error)
+                if problem:
+                    await cl.ErrorMessage(content=problem, author=NAME).send()
+                return
             problem = problem or error.sentence
         await self._show(card.get("confirmation") or card, problem=problem)
 
@@ -184,24 +226,46 @@ class Talk:
         card_id = str(card.get("id") or "")
         if not card_id:
             return
-        known = self._placed.get(card_id)
-        if known is None and card.get("state", "open") != "open":
+        async with self._drawing:
+            await self._draw(card_id, card, problem, under)
+        for turn_id, (carrier, steps) in list(self._plans.items()):
+            after = plans.advanced(steps, card)
+            if after != steps:
+                await self._show_plan(turn_id, carrier, after)
+
+    async def _draw(self, card_id: str, card: Json, problem: str, under: str | None) -> None:
+        known, state = self._placed.get(card_id), card.get("state", "open")
+        if known is None and state != "open":
             return
+        if state == "open" and self._cards.get(card_id, card).get("state", "open") != "open":
+            return  # it was read before it was answered
         self._cards[card_id] = card
         if card.get("turn_id"):
             self._turns.add(str(card["turn_id"]))
         message_id = self._placed.setdefault(card_id, under or cards.message_id(card_id))
+        props = cards.card_props(card, datetime.now(UTC), me=self._me, problem=problem)
+        drawn = {name: value for name, value in props.items() if name != "left_s"}
+        if self._drawn.get(card_id) == drawn:
+            return
+        self._drawn[card_id] = drawn
+        _bound(self._drawn)
         element = cl.CustomElement(
-            id=cards.element_id(card_id),
-            name="ConfirmCard",
-            display="inline",
-            for_id=message_id,
-            props=cards.card_props(card, datetime.now(UTC), me=self._me, problem=problem),
+            id=cards.element_id(card_id), name="ConfirmCard", display="inline", for_id=message_id, props=props
         )
         if known is None and under is None:
             await cl.Message(id=message_id, content="", author=NAME, elements=[element]).send()
         else:
             await element.update()
+
+    async def _show_plan(self, turn_id: str, message_id: str, steps: plans.Steps) -> None:
+        """Puts a turn's plan below its words, or changes the one that is there already."""
+        self._plans[turn_id] = message_id, steps
+        _bound(self._plans)
+        element = cl.CustomElement(
+            id=plans.element_id(turn_id), name="PlanList", display="inline", for_id=message_id,
+            props=plans.plan_props(turn_id, steps),
+        )  # fmt: skip
+        await element.update()
 
     # -- what happens in the home --------------------------------------------------------------------------------
 
@@ -219,11 +283,7 @@ class Talk:
 
     async def _happened(self, name: str, data: Json) -> None:
         if name == "confirmation":
-            card = data.get("confirmation") or data
-            if self._running is not None and str(card.get("id")) not in self._placed:
-                self._raised = [*self._raised, card][-20:]
-            else:
-                await self._show(card)
+            await self._take(data.get("confirmation") or data)
         elif name == "alert":
             await self._alert(data.get("alert") or data)
         elif name == "agent_response":
@@ -253,15 +313,15 @@ class Talk:
         await asyncio.sleep(after_s)
         try:
             if turn_id is None:
+                shown = await self.show_open_cards()
                 for card_id, card in list(self._cards.items()):
-                    if card.get("state") == "open":
+                    if card.get("state") == "open" and card_id not in shown:
                         await self._refresh(card_id)
-                await self.show_open_cards()
             if self.thread_id is None or not self._turns:
                 return
             for item in await self._rest.history(self._token, self.thread_id):
                 wanted = item.get("turn_id") == turn_id if turn_id else item.get("turn_id") in self._turns
-                if wanted and item.get("role") == "assistant" and not self._known(str(item.get("text") or "")):
+                if wanted and item.get("role") == "assistant":
                     await self._continue({**item, "message": item.get("text")})
         except RestProblem as problem:
             log.info("a chat could not catch up: %s", problem)
@@ -308,9 +368,6 @@ class Talk:
             self._said[turn_id, text] = None
             _bound(self._said)
 
-    def _known(self, text: str) -> bool:
-        return any(said == text for _, said in self._said)
-
     def _spawn(self, work: Any) -> None:
         async def on_its_own() -> None:
             # A task inherits the step it was started in; what it sends stands below everything said so far.
@@ -342,6 +399,6 @@ def _changes_status(name: str, data: Mapping[str, Any]) -> bool:
     return name != "device_event" or says_more or data.get("event_type") in _STATUS_KINDS
 
 
-def _bound(seen: dict[Any, None]) -> None:
+def _bound(seen: dict[Any, Any]) -> None:
     while len(seen) > _REMEMBERED:
         del seen[next(iter(seen))]

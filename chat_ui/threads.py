@@ -11,7 +11,7 @@ from chainlit.data.base import BaseDataLayer
 from chainlit.types import PageInfo, PaginatedResponse
 from chainlit.user import PersistedUser
 
-from chat_ui import cards, words
+from chat_ui import cards, plans, words
 from chat_ui.rest import TOKEN, Rest, RestProblem, SignedOut, identifier, user_id
 
 Json = dict[str, Any]
@@ -127,9 +127,10 @@ class ConversationView(BaseDataLayer):  # type: ignore[misc]  # chainlit is not 
 
 
 async def conversation(rest: Rest, token: str, thread_id: str, items: list[Json]) -> tuple[list[Json], list[Json]]:
-    """The steps and card elements of a history, oldest first."""
+    """The steps, and the elements of its cards and plans, of a history, oldest first."""
     steps: list[Json] = []
     elements: list[Json] = []
+    shown: dict[str, Json] = {}
     wanted = [(str(c), str(i["id"])) for i in items for c in i.get("confirmations") or []][-_CARDS_SHOWN:]
     for item in items:
         steps += item_steps(item, thread_id)
@@ -138,8 +139,26 @@ async def conversation(rest: Rest, token: str, thread_id: str, items: list[Json]
             card = await rest.card(token, card_id)
         except RestProblem:
             continue
+        shown[card_id] = card
         elements.append(card_element(card, thread_id, step_id, user_id(token)))
-    return steps, elements
+    return steps, [*plan_elements(items, shown, thread_id), *elements]
+
+
+def plan_elements(items: list[Json], cards_of: Mapping[str, Json], thread_id: str) -> list[Json]:
+    """The plan of each turn that did or asked several things, below the first answer that told of it."""
+    made: dict[str, Json] = {}
+    for item in items:
+        turn_id = str(item.get("turn_id") or "")
+        if item.get("role") != "assistant" or not turn_id or turn_id in made:
+            continue
+        asked = [cards_of[str(c)] for c in item.get("confirmations") or () if str(c) in cards_of]
+        tainted = any(call.get("tainted") for call in item.get("calls") or ())
+        found = plans.steps_of(item.get("commands") or (), asked, tainted=tainted)
+        if found:
+            made[turn_id] = _element(
+                plans.element_id(turn_id), "PlanList", thread_id, str(item["id"]), plans.plan_props(turn_id, found)
+            )
+    return list(made.values())
 
 
 def item_steps(item: Mapping[str, Any], thread_id: str) -> list[Json]:
@@ -162,21 +181,28 @@ def item_steps(item: Mapping[str, Any], thread_id: str) -> list[Json]:
     text, role = str(item.get("text") or ""), item.get("role")
     if role in ("user", "assistant") and (text or item.get("confirmations")):
         kind = "user_message" if role == "user" else "assistant_message"
-        made.append(_step(str(item["id"]), thread_id, at) | {"type": kind, "name": NAME, "output": text})
+        made.append(
+            _step(str(item["id"]), thread_id, at)
+            | {"type": kind, "name": NAME, "output": text, "metadata": {"turn_id": str(item.get("turn_id") or "")}}
+        )
     return made
 
 
 def card_element(card: Mapping[str, Any], thread_id: str, step_id: str, me: str) -> Json:
-    card_id = str(card.get("id"))
+    props = cards.card_props(card, datetime.now(UTC), me=me)
+    return _element(cards.element_id(str(card.get("id"))), "ConfirmCard", thread_id, step_id, props)
+
+
+def _element(element_id: str, name: str, thread_id: str, step_id: str, props: Json) -> Json:
     return {
-        "id": cards.element_id(card_id),
+        "id": element_id,
         "threadId": thread_id,
         "type": "custom",
-        "name": "ConfirmCard",
+        "name": name,
         "display": "inline",
         "forId": step_id,
         "mime": "application/json",
-        "props": cards.card_props(card, datetime.now(UTC), me=me),
+        "props": props,
     }
 
 

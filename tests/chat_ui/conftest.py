@@ -71,7 +71,8 @@ def address(server: Running) -> str:
 
 
 def _free_port() -> int:
-    for port in range(20300, 21000):
+    # not one that the kernel gives away while the server is down, nor one that another worker looks at as well
+    for port in range(20300 + os.getpid() % 50 * 10, 21000):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
                 return port
