@@ -9,37 +9,60 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+import msgspec
 
 from agent.models.protocol import Model
+from deploy.eval_world import World
 from deploy.one_process import Running, open_homeguard
 from evals.formats.turn import TurnResult
 from evals.system import Reply, Story
 from homeguard.clock import iso
+from homeguard.errors import HomeGuardError
 from homeguard.ids import new_id
 from homeguard.model import Device, Home, Member, Principal, UnitSystem, User
 from homeguard.ports.live_state import StateChange
 from homeguard.settings import Settings
+from pipeline.command.show import show_confirmation
 from scenarios.homes import DemoHome, initial_events
 
+#: What a tool is given here; one that keeps silent costs a case that long.
+TOOL_S: Final = 3.0
 _RESUMED_S: Final = 15.0
 
 
 @asynccontextmanager
-async def assembled(models: Sequence[Model] | None = None) -> AsyncIterator["Assembled"]:
+async def assembled(models: Sequence[Model] | None = None, *, history_days: int = 30) -> AsyncIterator["Assembled"]:
     """Everything but the HTTP doors, with the demo homes and their history, gone again at the end."""
     with tempfile.TemporaryDirectory(prefix="homeguard-eval-") as folder:
-        settings = Settings(data_dir=Path(folder) / "data", demo=True, simulator=False, rate_limits=False)
-        async with open_homeguard(settings, stop=asyncio.Event(), models=models, serve=False) as running:
+        settings = Settings(
+            data_dir=Path(folder) / "data",
+            demo=True,
+            simulator=False,
+            rate_limits=False,
+            agent_tool_s=TOOL_S,
+            demo_history_days=history_days,
+        )
+        world = World()
+        async with open_homeguard(
+            settings, stop=asyncio.Event(), models=models, serve=False, seams=world.seams()
+        ) as running:
             await running.history_ready.wait()
-            yield Assembled(running)
+            yield Assembled(running, world)
 
 
 class Assembled:
     """Speaks as the owner of a home, and looks at what came of it."""
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: Running, world: World) -> None:
         self._running = running
+        self._world = world
+        self._thread = ""
+        #: Ids of the cards that were asked in this conversation so far.
+        self._cards: list[str] = []
+        #: Of these, those that were there before the last turn.
+        self._earlier: list[str] = []
         self._case_devices: tuple[Device, ...] = ()
         self._case_home = "case-1"
         self._refusals: Sequence[Mapping[str, str]] = ()
@@ -48,18 +71,58 @@ class Assembled:
         """The demo home as at first start."""
         demo, stores = self._demo(home), self._running.stores
         home_id = demo.home.id
+        self._world.faults.clear()
+        if self._world.planted:
+            await self._world.take_out(stores, demo)
+            self._running.plane.intake.forget_devices(home_id)
         for card in await stores.confirmations.open(home_id, self._now()):
             await self._running.plane.commands.decide(self._owner(home_id), card.id, approve=False)
         await stores.users.set_mode(home_id, "home", "disarmed")
         for automation in await stores.automations.of_home(home_id):
             await stores.automations.delete(home_id, automation.id)
         events = initial_events(demo, self._now())
-        await self._running.plane.intake.submit([replace(e, event_id=new_id()) for e in events])
+        await self._running.plane.intake.submit([msgspec.structs.replace(e, event_id=new_id()) for e in events])
         await self._running.plane.processors["reflex"].caught_up()
 
-    async def say(self, home: str, words: str) -> Reply:
-        """One sentence of the owner in a conversation of its own."""
-        return await self._turn(self._demo(home).home.id, words)
+    async def say(self, home: str, words: str, *, go_on: bool = False) -> Reply:
+        """One sentence of the owner in a conversation of its own, or in the last one."""
+        return await self._turn(self._demo(home).home.id, words, go_on=go_on)
+
+    async def let_pass(self, minutes: float) -> None:
+        """The clock of the installation goes on by that much at once."""
+        self._world.ahead += timedelta(minutes=minutes)
+        await self._running.plane.commands.expire_open()
+
+    async def plant(self, home: str, carrier: str, text: str) -> None:
+        """See `World.plant`."""
+        await self._world.plant(self._running.stores, self._demo(home), carrier, text, self._now())
+        self._running.plane.intake.forget_devices(self._demo(home).home.id)
+
+    async def fail(self, home: str, what: str, how: Literal["error", "silence"]) -> None:
+        """See `World.fail`."""
+        await self._world.fail(self._running.stores, self._demo(home), what, how)
+
+    @property
+    def running(self) -> Running:
+        """The rooms themselves, to look closer."""
+        return self._running
+
+    def home_id(self, home: str) -> str:
+        """The id of a demo home."""
+        return self._demo(home).home.id
+
+    async def press_earlier(self, home: str) -> list[str]:
+        """Press yes on every card of this conversation that was there before the last turn; what became of each."""
+        told: list[str] = []
+        for card_id in self._earlier:
+            try:
+                card = await self._running.plane.commands.decide(
+                    self._owner(self._demo(home).home.id), card_id, approve=True
+                )
+                told.append(card.state)
+            except HomeGuardError as error:
+                told.append(error.code)
+        return told
 
     async def tell(self, scenario: str, home: str) -> Story:
         """A scenario from its first event to the last handler's word on it."""
@@ -140,20 +203,25 @@ class Assembled:
         )
 
     async def _turn(
-        self, home_id: str, words: str, *, area: str = "", device_id: str = "", press: bool = False
-    ) -> Reply:
+        self, home_id: str, words: str, *, area: str = "", device_id: str = "", press: bool = False,
+        go_on: bool = False,
+    ) -> Reply:  # fmt: skip
         principal = self._owner(home_id)
+        if not go_on:
+            self._thread, self._cards = "", []
         before, begun, clock = await self._states(home_id), self._now(), time.perf_counter()
         calls: dict[str, dict[str, Any]] = {}
         asked: list[Mapping[str, Any]] = []
         answer, status, turn_id = "", "", ""
         async with self._running.stores.feed.subscribe(home_id, user_id=home_id) as items:
             async for event in self._running.agent.stream(
-                principal, words, new_thread=True, area=area, device_id=device_id
+                principal, words, thread_id=self._thread, new_thread=not self._thread, area=area, device_id=device_id
             ):
                 data = event.data
                 turn_id = data["turn_id"]
                 match event.name:
+                    case "turn":
+                        self._thread = data["thread_id"]
                     case "tool_start":
                         calls[data["id"]] = {k: data[k] for k in ("server", "tool", "arguments")}
                     case "tool_end":
@@ -173,13 +241,20 @@ class Assembled:
                             answer = str(item.data["message"])
                             break
         elapsed = (time.perf_counter() - clock) * 1000
+        earlier = [show_confirmation(await self._running.plane.commands.confirmation(principal, i))
+                   for i in self._cards]  # fmt: skip
+        self._earlier = list(self._cards)
+        self._cards += [str(c["id"]) for c in asked]
+        after = await self._states(home_id)
         return Reply(
             answer=answer,
             status=status,
             calls=list(calls.values()),
             commands=await self._commands(home_id, begun),
             asked=asked,
-            changed=_changed(before, await self._states(home_id)),
+            changed=_changed(before, after),
+            states=after,
+            earlier=earlier,
             duration_ms=elapsed,
         )
 
@@ -227,7 +302,7 @@ class Assembled:
         return [
             {"device_id": c.device_id, "command": c.command, "parameters": dict(c.parameters), "set": dict(c.set),
              "outcome": c.outcome, "caller": c.caller}
-            for c in reversed(commands)
+            for c in reversed(commands) if c.device_id
         ]  # fmt: skip
 
     def _demo(self, name: str) -> DemoHome:

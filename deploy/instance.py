@@ -37,7 +37,8 @@ def find(data_dir: Path) -> Instance | None:
         answer = httpx2.get(f"{held.address}/live", timeout=3.0, trust_env=False)
     except httpx2.HTTPError:
         return None
-    return Instance(pid=held.pid, url=held.address) if answer.status_code == 200 else None
+    # 503: it answers, though what it processes stands still
+    return Instance(pid=held.pid, url=held.address) if answer.status_code in (200, 503) else None
 
 
 def the_running(data_dir: Path) -> Instance:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from homeguard.clock import iso
+from homeguard.ports.memory import SHARED
 
 _BATCH: Final = 1_000
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -127,11 +128,14 @@ class Migration:
             ("live", self._live, self._per_home(lambda s, h: s["live"].all(h))),
             ("journal", self._journal, self._per_home(_commands)),
             ("confirmations", self._confirmations, self._per_home(lambda s, h: s["confirmations"].all(h))),
+            ("pins", self._pins, self._per_home(_pin)),
+            ("permissions", self._permissions, self._per_home(lambda s, h: s["permissions"].of_home(h))),
             ("audit", self._audit, self._per_home(lambda s, h: s["audit"].rows(h, limit=_LIMIT))),
             ("outbox", self._outbox, self._per_home(_notices)),
             ("alerts", self._alerts, self._per_home(_alerts)),
             ("anomalies", self._anomalies, self._per_home(_anomalies)),
             ("conversations", self._conversations, self._count_lines),
+            ("memory", self._memory, self._count_memory),
             ("events", self._events, self._count_events),
             ("readings", self._readings, self._count_readings),
         ]
@@ -238,9 +242,31 @@ class Migration:
     async def _audit(self) -> AsyncIterator[int]:
         for home_id in self._homes:
             rows = await self.source["audit"].rows(home_id, limit=_LIMIT)
+            anchor = await self.source["audit"].anchor(home_id)
             for part in _parts(list(reversed(rows))):
-                await self.target["audit"].adopt(home_id, part)
+                await self.target["audit"].adopt(home_id, part, anchor=anchor)
                 yield len(part)
+
+    async def _pins(self) -> AsyncIterator[int]:
+        """A home whose PIN was taken away here has none there either; tries are not counted on."""
+        for home_id in self._homes:
+            pin = await self.source["pins"].get(home_id)
+            if pin is not None:
+                await self.target["pins"].put(pin)
+                yield 1
+            else:
+                await self.target["pins"].remove(home_id)
+
+    async def _permissions(self) -> AsyncIterator[int]:
+        """What was revoked on either side is revoked."""
+        for home_id in self._homes:
+            for permission in await self.source["permissions"].of_home(home_id):
+                await self.target["permissions"].put(permission)
+                if permission.revoked_at is not None:
+                    await self.target["permissions"].revoke(
+                        home_id, permission.id, by=permission.revoked_by, at=permission.revoked_at
+                    )
+                yield 1
 
     async def _outbox(self) -> AsyncIterator[int]:
         for home_id in self._homes:
@@ -277,6 +303,8 @@ class Migration:
                 for part in _parts(lines):
                     await target.append(home_id, part)
                     yield len(part)
+                if context := await source.context(home_id, user_id, thread.id):
+                    await target.set_context(home_id, user_id, thread.id, context)
 
     async def _count_lines(self, side: Side) -> int:
         store, count = side["conversations"], 0
@@ -284,6 +312,26 @@ class Migration:
             for thread in await store.threads(home_id, user_id, limit=_LIMIT):
                 count += len(await store.messages(home_id, user_id, thread.id, limit=_LIMIT))
         return count
+
+    async def _memory(self) -> AsyncIterator[int]:
+        source, target = self.source["memory"], self.target["memory"]
+        async for home_id, owner in self._owners():
+            kept = await source.of(home_id, owner)
+            known = {memory.id for memory in kept}
+            there = await target.of(home_id, owner) if self.is_return else []
+            gone = [memory.id for memory in there if memory.id not in known]
+            await target.change(home_id, owner, put=kept, forget=gone)
+            yield len(kept)
+
+    async def _count_memory(self, side: Side) -> int:
+        return sum([len(await side["memory"].of(home_id, owner)) async for home_id, owner in self._owners()])
+
+    async def _owners(self) -> AsyncIterator[tuple[str, str]]:
+        """Whose memories there are: each person's, and each household's."""
+        async for home_id, user_id in self._people():
+            yield home_id, user_id
+        for home_id in self._homes:
+            yield home_id, SHARED
 
     async def _people(self) -> AsyncIterator[tuple[str, str]]:
         for home_id in self._homes:
@@ -349,6 +397,11 @@ def _as_ended(moved: Any, there: Any) -> Any:
     if there is None or there.revoked_at is None or moved.revoked_at is not None:
         return moved
     return replace(moved, revoked_at=there.revoked_at)
+
+
+async def _pin(side: Side, home_id: str) -> list[Any]:
+    found = await side["pins"].get(home_id)
+    return [found] if found is not None else []
 
 
 async def _commands(side: Side, home_id: str) -> list[Any]:

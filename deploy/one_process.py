@@ -3,50 +3,47 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Final
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
-from agent.graph.turns import open_turns
-from agent.models.offline.planner import OfflinePlanner
 from agent.models.protocol import Model
-from agent.service import Agent, open_agent
-from agent.toolbox import open_toolbox
 from api.app import create_app
 from api.deps import ApiDeps
 from chat_ui.door import ChatDoor, Unsure
 from deploy.data_plane import DataPlane, open_data_plane
 from deploy.demo import Demo, demo_of
+from deploy.lasting import lasting
+from deploy.late import Late, LateAgent, LateMcp
 from deploy.operator import Operator
 from deploy.roles import Doors, role_of
+from deploy.safekeeping import Safekeeping, safekeeping
 from deploy.server import Activity, bind, serving
 from deploy.switched_off import NoAgent
 from deploy.version import VERSION
-from homeguard.clock import Clock, HomeClocks, SystemClock
-from homeguard.errors import NotAllowed, NotFound, NotSignedIn, StartRefused, StoreUnavailable
+from homeguard.clock import Clock, HomeClocks, OnwardClock, SystemClock
+from homeguard.errors import NotFound, NotSignedIn, StartRefused, StoreUnavailable
 from homeguard.identity.identity import Identity
 from homeguard.identity.keys import derive, local_key
-from homeguard.model import Principal
+from homeguard.identity.leaving import Leaving
 from homeguard.ports.stores import Stores
 from homeguard.runtime import open_stores
 from homeguard.settings import Settings
 from homeguard.stores.sqlite.lock import hold
 from homeguard.stores.sqlite.offsets import forget_offsets
-from mcp_servers.catalog import build_all
-from mcp_servers.desk import Desk
-from mcp_servers.identity import acting_as
-from mcp_servers.serving import McpHttp
-from memory.conversations import Conversations
-from pipeline.command.show import show_confirmation
+from homeguard.telemetry import Metrics
+from pipeline.drivers.protocol import Driver
 from pipeline.shipper import SHIP
-from pipeline.topics import RECORD
+from pipeline.topics import RECORD, REFLEX, SAFETY
 from scenarios.engine import ScenarioEngine
-from tools.context import ToolContext
+
+if TYPE_CHECKING:
+    from deploy.talking import Talking
 
 log = logging.getLogger("homeguard")
 
-_PROMPT: Final = Path(__file__).parents[1] / "agent" / "prompts" / "system.md"
+#: How long the doors stay open at the end, while `/ready` says no.
+LEAVING_S: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +54,9 @@ class Running:
     stores: Stores
     identity: Identity
     plane: DataPlane
-    agent: Agent
+    agent: LateAgent
+    #: Set once the agent and the MCP servers, which come in behind the start, are here.
+    arrived: asyncio.Event
     scenarios: ScenarioEngine
     app: Any
     clocks: HomeClocks
@@ -83,6 +82,17 @@ class Running:
         return lines
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seams:
+    """What evaluations put in the place of the world around: the time, devices, tools that fail."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    #: Beside our own, by name.
+    drivers: Mapping[str, Driver] = field(default_factory=dict)
+    #: Awaited with a tool's name before it runs.
+    before_tool: Callable[[str], Awaitable[None]] | None = None
+
+
 @asynccontextmanager
 async def open_homeguard(
     settings: Settings,
@@ -91,6 +101,7 @@ async def open_homeguard(
     idle_exit_s: float | None = None,
     models: Sequence[Model] | None = None,
     serve: bool = True,
+    seams: Seams | None = None,
 ) -> AsyncIterator[Running]:
     """Everything running; with `serve`, every door answers when the block begins. `stop` begins the end.
 
@@ -98,7 +109,9 @@ async def open_homeguard(
         StartRefused: the folder is in use, a file in it is damaged or newer, or the port is taken.
     """
     try:
-        async with _opened(settings, stop=stop, idle_exit_s=idle_exit_s, models=models, serve=serve) as running:
+        async with _opened(
+            settings, seams or Seams(), stop=stop, idle_exit_s=idle_exit_s, models=models, serve=serve
+        ) as running:
             yield running
     except BaseExceptionGroup as group:
         # each task group on the way out wraps what went wrong once more
@@ -111,13 +124,14 @@ async def open_homeguard(
 @asynccontextmanager
 async def _opened(
     settings: Settings,
+    seams: Seams,
     *,
     stop: asyncio.Event,
     idle_exit_s: float | None,
     models: Sequence[Model] | None,
     serve: bool,
 ) -> AsyncIterator[Running]:
-    clock, role = SystemClock(), role_of(settings)
+    clock, role = seams.clock, role_of(settings)
     async with AsyncExitStack() as stack:
         held = stack.enter_context(hold(settings.data_dir))
         _leave_stream(settings)
@@ -129,10 +143,11 @@ async def _opened(
         )
         stores = opened.stores
         key = local_key(settings.data_dir, settings.jwt_secret)
-        identity = Identity(users=stores.users, sessions=stores.sessions, clock=clock, key=key)
+        onward = OnwardClock(clock)
+        identity = Identity(users=stores.users, sessions=stores.sessions, clock=onward, key=key, wall=clock)
         stack.callback(identity.close)
-        clocks = HomeClocks(clock)
-        history_ready = asyncio.Event()
+        clocks, leaving = HomeClocks(clock), asyncio.Event()
+        history_ready, metrics = asyncio.Event(), Metrics()
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         demo = demo_of(settings, clock) if role.serves_people and not (role.is_split and role.talks) else None
         if demo is not None and not await demo.leave_to_others(stores) and demo.is_new:
@@ -148,12 +163,17 @@ async def _opened(
                 role=role,
                 doors_move_in=doors_move_in,
                 first_home=demo.homes[0].home.id if demo is not None else "",
+                tell_shed=metrics.shed,
+                drivers=seams.drivers,
             )
         )
         if demo is not None and demo.is_new:
             await demo.tell(plane.intake)
-            if "reflex" in plane.processors:
-                await plane.processors["reflex"].caught_up()
+            for group in (SAFETY, REFLEX):
+                if group in plane.processors:
+                    await plane.processors[group].caught_up()
+        if demo is not None and "events.db" in opened.folder.begun_anew:
+            demo.has_history = False
         if demo is not None and not demo.has_history:
             writing = tasks.create_task(
                 demo.write_history(stores, settings.demo_history_days, history_ready), name="demo history"
@@ -161,18 +181,32 @@ async def _opened(
             stack.callback(writing.cancel)
         else:
             history_ready.set()
-        desk = Desk(
-            _contexts(settings, stores, plane, clock, clocks, history_ready), clock=clock, key=derive(key, "mcp-state")
-        )
-        servers = build_all(desk)
-        agent = await stack.enter_async_context(_agent(settings, stores, servers, plane, models, clock, clocks))
+        keeper = await stack.enter_async_context(safekeeping(opened.folder, stores, clock, history_ready, tasks))
+
+        def bring() -> AbstractAsyncContextManager["Talking"]:
+            from deploy.talking import open_talking
+
+            return open_talking(
+                settings, stores, plane, identity, clock, clocks, history_ready, models=models,
+                key=derive(key, "mcp-state"), before_tool=seams.before_tool,
+            )  # fmt: skip
+
+        late = Late(bring)
+        stack.push_async_callback(late.leave)
+        agent = LateAgent(late)
         scenarios = ScenarioEngine(plane.intake, stores.devices, stores.users, stores.live, clocks, clock)
         await scenarios.recover(await stores.users.homes())
         stack.push_async_callback(scenarios.close)
         app: Any = None
+        talking = agent if settings.enable_ai_agent and role.talks else NoAgent()
+        leaver = Leaving(
+            stores=stores, identity=identity, forget_turns=talking.forget_person, settled=plane.caught_up, clock=clock,
+            close_home=plane.close_home, lasting=lasting(settings),
+        )  # fmt: skip
+        # what a crash cut off, and what other processes began
+        going_on = tasks.create_task(leaver.run(), name="erasures")
+        stack.callback(going_on.cancel)
         if serve and listener is not None:
-            mcp = McpHttp(servers, _mcp_authenticate(identity), base_url=settings.base_url, **_allowed(settings))
-            await stack.enter_async_context(mcp.lifespan())
             operator = Operator(identity=identity, stores=stores, plane=plane, scenarios=scenarios, clock=clock)
             deps = ApiDeps(
                 identity=identity,
@@ -186,23 +220,28 @@ async def _opened(
                 anomalies=stores.anomalies,
                 automations=stores.automations,
                 conversations=stores.conversations,
+                memory=stores.memory,
                 journal=stores.journal,
                 commands=plane.commands,
-                agent=agent if settings.enable_ai_agent and role.talks else NoAgent(),
+                pin=plane.pin,
+                permissions=stores.permissions,
+                agent=talking,
+                leaving=leaver,
                 intake=plane.intake,
                 settings=settings,
                 clock=clock,
                 limits=stores.limits if settings.redis_url else None,
                 clocks=clocks,
-                health=_health(plane, history_ready),
+                health=_health(plane, history_ready, leaving, keeper),
                 history_ready=history_ready,
                 version=VERSION,
+                metrics=metrics,
                 demo_users=demo.people() if demo is not None else (),
                 extra_mounts=[("/operator", operator.app)],
             )
             api = create_app(deps)
             chat = ChatDoor(
-                mcp.in_front_of(api),
+                LateMcp(late, api),
                 state_dir=settings.data_dir / "chat",
                 api_url=f"http://127.0.0.1:{settings.port}" if settings.is_loopback else settings.base_url,
                 secret=identity.chat_secret,
@@ -218,12 +257,18 @@ async def _opened(
             if idle_exit_s is not None:
                 watch = tasks.create_task(_end_when_idle(app, stop, idle_exit_s, clock))
                 stack.callback(watch.cancel)
+            stack.push_async_callback(_say_goodbye, leaving, clock)
+        if role.talks:
+            late.begin(tasks)
+        if not serve and role.talks:
+            await late.here()
         yield Running(
             settings=settings,
             stores=stores,
             identity=identity,
             plane=plane,
             agent=agent,
+            arrived=late.arrived,
             scenarios=scenarios,
             app=app,
             clocks=clocks,
@@ -249,85 +294,6 @@ def _leave_stream(settings: Settings) -> None:
         raise StartRefused(f"{positions} cannot be written: {error.strerror}") from error
 
 
-def _contexts(
-    settings: Settings, stores: Stores, plane: DataPlane, clock: Clock, clocks: HomeClocks, history_ready: asyncio.Event
-) -> Callable[[Principal], ToolContext]:
-    def context(principal: Principal) -> ToolContext:
-        return ToolContext(
-            principal=principal,
-            users=stores.users,
-            devices=stores.devices,
-            live=stores.live,
-            events=stores.events,
-            readings=stores.readings,
-            anomalies=stores.anomalies,
-            alerts=stores.alerts,
-            automations=stores.automations,
-            journal=stores.journal,
-            commands=plane.commands,
-            clock=clock,
-            clocks=clocks,
-            base_url=settings.base_url,
-            history_ready=history_ready,
-        )
-
-    return context
-
-
-@asynccontextmanager
-async def _agent(
-    settings: Settings,
-    stores: Stores,
-    servers: Mapping[str, Any],
-    plane: DataPlane,
-    models: Sequence[Model] | None,
-    clock: Clock,
-    clocks: HomeClocks,
-) -> AsyncIterator[Agent]:
-    async def show(home_id: str, confirmation_id: str) -> Mapping[str, Any] | None:
-        person = Principal(home_id=home_id, user_id="", role="member", caller="system")
-        try:
-            shown = show_confirmation(await plane.commands.confirmation(person, confirmation_id))
-            # a card that was just pressed counts as open until what came of it is written down
-            return {**shown, "state": "open"} if plane.commands.is_under_way(confirmation_id) else shown
-        except NotFound:
-            return None
-
-    lister = Principal(home_id="", user_id="", role="guest", caller="system")
-    single = {name: server for name, server in servers.items() if name != "all"}
-    async with (
-        open_turns(settings.data_dir / "checkpoints.db") as turns,
-        open_toolbox(single, acting_as, lister) as toolbox,
-        open_agent(
-            turns=turns,
-            toolbox=toolbox,
-            models=list(models) if models is not None else [OfflinePlanner()],
-            system=_PROMPT.read_text(encoding="utf-8"),
-            conversations=Conversations(stores.conversations),
-            users=stores.users,
-            feed=stores.feed,
-            show_confirmation=show,
-            clock=clock,
-            clocks=clocks,
-        ) as agent,
-    ):
-        yield agent
-
-
-def _mcp_authenticate(identity: Identity) -> Callable[[str, str], Awaitable[Principal]]:
-    async def authenticate(token: str, server: str) -> Principal:
-        principal = await identity.principal(token, audience="mcp")
-        if principal.caller == "person":
-            # an operator's token: a program that acts for that person, with no say in confirmations
-            return replace(principal, caller="client", name="desktop", scopes=principal.scopes - {"manage"})
-        row = await identity.client_token(token)
-        if row.servers and server not in row.servers:
-            raise NotAllowed(f"this token is not for the server '{server}'")
-        return principal
-
-    return authenticate
-
-
 def _verify(identity: Identity) -> Callable[[str], Awaitable[dict[str, Any] | None]]:
     async def verify(token: str) -> dict[str, Any] | None:
         try:
@@ -343,21 +309,21 @@ def _verify(identity: Identity) -> Callable[[str], Awaitable[dict[str, Any] | No
     return verify
 
 
-def _allowed(settings: Settings) -> dict[str, list[str]]:
-    hosts = ["127.0.0.1:*", "localhost:*", "[::1]:*", "127.0.0.1", "localhost"]
-    if not settings.is_loopback:
-        hosts += [settings.host, f"{settings.host}:*"]
-    if settings.public_url:
-        hosts.append(settings.public_url.partition("://")[2])
-    origins = [f"http://{h}" for h in hosts] + [f"https://{h}" for h in hosts]
-    return {"allowed_hosts": hosts, "allowed_origins": origins}
-
-
-def _health(plane: DataPlane, history_ready: asyncio.Event) -> Callable[[], Mapping[str, Mapping[str, Any]]]:
+def _health(
+    plane: DataPlane, history_ready: asyncio.Event, leaving: asyncio.Event, keeper: Safekeeping
+) -> Callable[[], Mapping[str, Mapping[str, Any]]]:
     def health() -> Mapping[str, Mapping[str, Any]]:
-        return {**plane.health(), "history": {"ok": True, "written": history_ready.is_set()}}
+        history = {"ok": True, "written": history_ready.is_set()}
+        told = {**plane.health(), "backups": keeper.health(), "history": history}
+        return {**told, "process": {"ok": False, "reason": "it is ending"}} if leaving.is_set() else told
 
     return health
+
+
+async def _say_goodbye(leaving: asyncio.Event, clock: Clock) -> None:
+    """`/ready` says no before the doors close, so that whoever asks it sends nobody here any more."""
+    leaving.set()
+    await clock.sleep(LEAVING_S)
 
 
 async def _end_when_idle(app: Activity, stop: asyncio.Event, idle_exit_s: float, clock: Clock) -> None:

@@ -2,19 +2,28 @@
 
 import asyncio
 import contextlib
+import resource
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import uvicorn
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
+from api.routes.stream import FRAMES
+from deploy.bounded_http import BoundedHttp
 from homeguard.clock import Clock
 from homeguard.errors import StartRefused
 
 #: Open streams are given this long when the process ends.
 GRACE_S: Final = 3
 _BACKLOG: Final = 2048
+_MOST_FILES: Final = 65_536
+#: How long a connection whose reader fell too far behind stays open for it to read why.
+LEAVE_S: Final = 5.0
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -35,11 +44,59 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _allow_connections() -> None:
+    """As many open files as this user may have: each connection is one, and the usual limit is 1,024."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if most == resource.RLIM_INFINITY else min(most, _MOST_FILES)
+    if allowed != resource.RLIM_INFINITY and allowed < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals belong to whoever started the process."""
         yield
+
+
+class _WebSocket(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, which also takes several frames in one piece, and ends a connection that nobody reads."""
+
+    _leaving: asyncio.TimerHandle | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._leaving is not None:
+            # a transport must not be ended twice
+            self._leaving.cancel()
+        super().connection_lost(exc)
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:
+            extensions = self.scope["extensions"]
+            assert extensions is not None
+            extensions[FRAMES] = {"writer": self}
+
+    def push(self, frames: bytes) -> bool:
+        is_open = self.handshake_complete and not (self.disconnected or self.close_sent or self.transport.is_closing())
+        if not is_open or not self.writable.is_set():
+            return False
+        self.transport.write(frames)
+        return True
+
+    async def write(self, frames: bytes) -> None:
+        """Raises an OSError when the connection is gone."""
+        await self.writable.wait()
+        if not self.push(frames):
+            raise ClientDisconnected
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "websocket.close" and not self.writable.is_set():
+            # Its turn behind what was never read would not come: it is written now, and time is given to read it.
+            self._leaving = self.loop.call_later(LEAVE_S, self.transport.abort)
+            self.writable.set()
+        await super().send(message)
 
 
 class Activity:
@@ -94,6 +151,7 @@ class Activity:
 @asynccontextmanager
 async def serving(app: Any, listener: socket.socket) -> AsyncIterator[None]:
     """The app on that socket, from the first line of the block to its last."""
+    _allow_connections()
     config = uvicorn.Config(
         app,
         lifespan="on",
@@ -103,8 +161,10 @@ async def serving(app: Any, listener: socket.socket) -> AsyncIterator[None]:
         date_header=False,
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=30,
+        http=BoundedHttp,
+        ws=_WebSocket,
         ws_max_size=1 << 20,
-        ws_max_queue=64,
+        ws_per_message_deflate=False,
         h11_max_incomplete_event_size=64 * 1024,
         proxy_headers=False,
     )

@@ -20,3 +20,7 @@ class NoAgent:
     ) -> AsyncIterator[AgentEvent]:
         """Raises AssistantOff, always."""
         raise AssistantOff("the assistant is switched off here (ENABLE_AI_AGENT); devices and rules work as before")
+
+    async def forget_person(self, user_id: str) -> int:
+        """There are no turns."""
+        return 0

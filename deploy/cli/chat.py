@@ -1,6 +1,7 @@
 """`homeguard chat`: the same conversation as in the browser, in a terminal or as one JSON object."""
 
 import argparse
+import getpass
 import json
 import sys
 import time
@@ -87,7 +88,7 @@ class _Turn:
     def press(self, approve: bool) -> None:
         """Answer every open card of this turn and wait for what the agent says then."""
         for card in self.open_cards:
-            decided = self._client.post(f"/api/v1/confirmations/{card['id']}", {"approve": approve})["confirmation"]
+            decided = _decide(self._client, card, approve)
             card.update(decided)
             self.commands += [dict(o) for o in decided.get("outcome", [])]
         self.answer = self._continuation(self.done.get("turn_id", "")) or self.answer
@@ -188,13 +189,21 @@ def _press_all(turn: _Turn) -> bool:
     return True
 
 
+def _decide(client: Client, card: dict[str, Any], approve: bool) -> dict[str, Any]:
+    """Press the card; its PIN is asked for where one is needed, and is never an argument or an echo."""
+    body: dict[str, Any] = {"approve": approve}
+    if approve and card.get("pin_required"):
+        body["pin"] = getpass.getpass("  PIN of your home: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
+    decided: dict[str, Any] = client.post(f"/api/v1/confirmations/{card['id']}", body)["confirmation"]
+    return decided
+
+
 def _ask(client: Client, card: dict[str, Any]) -> None:
     print(f"! still open: {card['text']} (until {card['expires_at']})")
     try:
         word = input("  press y for yes, n for no, anything else to leave it open: ").strip().lower()
         if word in ("y", "n"):
-            decided = client.post(f"/api/v1/confirmations/{card['id']}", {"approve": word == "y"})
-            print(f"  {decided['confirmation']['state']}")
+            print(f"  {_decide(client, card, word == 'y')['state']}")
     except EOFError:
         return
     except HomeGuardError as error:

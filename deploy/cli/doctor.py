@@ -20,6 +20,8 @@ from homeguard.clock import SystemClock
 from homeguard.errors import StartRefused, StoreUnavailable
 from homeguard.runtime import TECHNOLOGIES, Technology
 from homeguard.settings import Settings, load
+from homeguard.stores.sqlite.backup import BACKUPS, snapshots_in
+from homeguard.stores.sqlite.incidents import incidents_of, mark_seen
 from homeguard.stores.sqlite.lock import holder
 
 _PACKAGES = ("apsw", "chainlit", "fastapi", "langgraph", "mcp", "numpy", "uvicorn")
@@ -38,6 +40,7 @@ class Finding:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--seen", action="store_true", help="you have read what was damaged: it is told no more")
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)
     data_dir_option(parser)
@@ -51,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
     else:
         for finding in findings:
             print(f"{finding.state:5} {finding.name:12} {finding.text}")
+    if options.seen:
+        mark_seen(settings.data_dir)
     return 1 if any(f.state == "bad" for f in findings) else 0
 
 
@@ -140,4 +145,25 @@ async def _asked(technology: Technology, settings: Settings) -> Finding:
         return Finding(technology.name, "bad", error.message)
 
 
-_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_versions, _folder, _lock, _port, _clock, _engines)
+def _kept(settings: Settings) -> Iterator[Finding]:
+    """What was damaged and no person has seen yet, and the backups."""
+    folder = settings.data_dir
+    for incident in incidents_of(folder):
+        if not incident.is_seen:
+            text = f"{incident.at}: {incident.text}"
+            yield Finding("damage", "warn", f"{text} (homeguard doctor --seen when you have read this)")
+    if not (folder / "home.db").exists():
+        return
+    found = {name: snapshots_in(folder / BACKUPS, name)[:1] for name in ("home.db", "events.db")}
+    for name, newest in found.items():
+        if newest:
+            yield Finding("backup", "ok", f"{name} of {newest[0].manifest.made_at} in {newest[0].path}")
+        else:
+            # the first is made soon after a start
+            state: Literal["ok", "warn"] = "warn" if holder(folder) is None else "ok"
+            yield Finding("backup", state, f"there is none of {name} yet")
+
+
+_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    _versions, _folder, _lock, _port, _clock, _kept, _engines,
+)  # fmt: skip

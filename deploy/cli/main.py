@@ -17,9 +17,15 @@ COMMANDS: Final = {
     "replay": ("replay", "play a recorded sensor log through the intake"),
     "dead-letters": ("dead_letters", "records that could not be processed: list them, send them again"),
     "topics": ("topics", "the log: how far its readers are; let one read again"),
+    "load": ("load", "send events at a rate, and report what became of them"),
     "eval": ("evaluate", "replay scenarios and probes, score external cases"),
     "migrate": ("migrate", "move a home to real engines, or back"),
+    "backup": ("backup", "copy everything as it is now, also while HomeGuard runs"),
+    "restore": ("restore", "put a backup in the place of the data folder's files"),
     "doctor": ("doctor", "look at the port, the folder, the lock, the versions, the clock"),
+    "undo": ("undo", "put back what was last done in the home"),
+    "explain": ("explain", "why a device is as it is"),
+    "memory": ("memory", "what is remembered, the household, a copy of all that is kept about you"),
     "audit": ("audit", "check the chain of the audit"),
 }
 
@@ -54,6 +60,9 @@ def main(argv: list[str] | None = None) -> int:
         return int(importlib.import_module(f"deploy.cli.{COMMANDS[parsed.subcommand][0]}").run(parsed))
     except HomeGuardError as error:
         sys.stderr.write(f"homeguard {parsed.subcommand}: {error.message}\n")
+        return 1
+    except PermissionError as error:
+        sys.stderr.write(f"homeguard {parsed.subcommand}: {error.filename}: {error.strerror}\n")
         return 1
     except KeyboardInterrupt:
         return 130

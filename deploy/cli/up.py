@@ -39,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper())
+    # what a library warns of while it is loaded is a line of JSON as well
+    logging.captureWarnings(True)
     for noisy in (
         "httpx2", "httpcore2", "mcp", "engineio", "socketio", "aiosqlite", "asyncio", "aiokafka", "kafka", "cassandra",
         "pymongo", "asyncpg", "redis",
@@ -85,6 +87,16 @@ def _settle_in() -> None:
     sys.setswitchinterval(0.0005)
 
 
+async def _first(*events: asyncio.Event) -> None:
+    """Returns when one of them is set."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
 async def _serve(settings: Settings, idle_exit_s: float | None) -> int:
     from deploy.one_process import open_homeguard
 
@@ -97,5 +109,8 @@ async def _serve(settings: Settings, idle_exit_s: float | None) -> int:
                 print(line)
             print(f"ready {settings.base_url}", flush=True)
             _settle_in()
+            # the agent's libraries come in behind the start, and stay as well
+            await _first(running.arrived, stop)
+            gc.freeze()
             await stop.wait()
     return 0

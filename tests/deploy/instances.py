@@ -117,6 +117,11 @@ class Up:
         if self.process.stdout is not None:
             self.process.stdout.close()
 
+    def wait_for_the_assistant(self) -> None:
+        """It is loaded behind `ready`, and weighs more than all that is there before."""
+        with self.http() as http:
+            assert http.get("/.well-known/oauth-protected-resource/mcp", timeout=90).status_code == 200
+
     def token(self, email: str = JOHN) -> str:
         """An operator's, who may act as anyone: signing in is not the point of most tests."""
         if self._keys is None:

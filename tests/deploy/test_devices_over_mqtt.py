@@ -13,6 +13,7 @@ from brokers import PAYLOADS, Bridge, Broker
 from instances import Up, until
 
 from homeguard.clock import SystemClock
+from homeguard.errors import HomeGuardError
 from homeguard.ports.log import DEAD_LETTERS
 from homeguard.stores.sqlite.open import open_embedded
 
@@ -64,7 +65,7 @@ def linked(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     bridge.say("cellar lock", {"state": "UNLOCK", "battery": 80}, retain=True)
     settings = {
         "MQTT_URL": f"{broker.url}?base=hearth,zigbee2mqtt", "MQTT_HOME": HOME, "HOMEGUARD_RATE_LIMITS": "off",
-        "HOMEGUARD_CONFIRM_TIMEOUT_S": "2",
+        "HOMEGUARD_CONFIRM_TIMEOUT_S": "5",
     }  # fmt: skip
     up = Up(tmp_path_factory.mktemp("linked"), "--no-simulator", env=settings)
     until(lambda: len(devices(up)) >= 10)
@@ -121,10 +122,15 @@ def test_what_they_report_is_live_and_stored(linked: tuple[Up, Bridge]) -> None:
 
         def windows() -> list[dict[str, Any]]:
             asked = {"device_id": "0x00c4", "metric": "temperature_c", "from": before.isoformat()}
-            found: list[dict[str, Any]] = client.get("/api/v1/analytics/aggregates", **asked)["items"]
+            try:
+                found: list[dict[str, Any]] = client.get("/api/v1/analytics/aggregates", **asked)["items"]
+            except HomeGuardError as error:  # the demo's past may still be on its way into the store
+                if error.code != "STORE_UNAVAILABLE":
+                    raise
+                return []
             return [w for w in found if w["count"] == 2]
 
-        [window] = until(windows)
+        [window] = until(windows, within_s=90)
         assert (window["minimum"], window["maximum"], window["average"]) == (18.5, 19.5, 19.0)
         [opened] = client.get("/api/v1/events", device_id="0x00c3", event_type="door_open")["items"]
         assert opened["source"].startswith("mqtt:")

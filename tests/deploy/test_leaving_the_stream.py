@@ -10,6 +10,7 @@ from homeguard.model import Event, Metadata
 from homeguard.ports.log import EVENTS
 from homeguard.settings import Settings
 from homeguard.stores.sqlite.log import open_log
+from homeguard.stores.sqlite.open import open_embedded
 from pipeline.envelope import encode
 from pipeline.shipper import SHIP
 from pipeline.topics import RECORD
@@ -25,10 +26,10 @@ def event(number: int) -> Event:
 
 async def shipped(folder: Path, *groups: str) -> None:
     """Records that these groups of the folder's log are behind, and that no store has."""
-    async with open_log(folder / "log", SystemClock()) as log:
-        await log.append([encode(event(n)) for n in range(3)])
+    async with open_embedded(folder, SystemClock()) as stores:
+        await stores.log.append([encode(event(n)) for n in range(3)])
         for group in groups:
-            await log.commit(group, await log.read(group, [EVENTS], limit=100, wait_s=0))
+            await stores.log.commit(group, await stores.log.read(group, [EVENTS], limit=100, wait_s=0))
 
 
 async def recorded(folder: Path) -> int:
@@ -51,6 +52,8 @@ async def test_a_folder_that_never_shipped_reads_nothing_twice(tmp_path: Path):
 
 
 async def test_old_files_of_the_log_wait_for_no_stream_any_more(tmp_path: Path):
+    async with open_embedded(tmp_path, SystemClock()):
+        pass
     async with open_log(tmp_path / "log", SystemClock(), segment_size=200) as log:
         for number in range(4):
             await log.append([encode(event(number))])

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from deploy.migration import Ledger, Migration
@@ -28,15 +29,19 @@ from homeguard.model import (
     Reading,
     User,
 )
+from homeguard.permissions import Permission
 from homeguard.ports.live_state import StateChange
+from homeguard.ports.memory import SHARED, Memory
+from homeguard.ports.pins import Pin
 from homeguard.ports.users import AccessToken, Session
 from homeguard.stores.sqlite.open import open_embedded
 
 AT = datetime(2026, 3, 1, 23, 50, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 NAMES = (
-    "users", "sessions", "devices", "automations", "live", "journal", "confirmations", "audit", "outbox", "alerts",
-    "anomalies", "conversations", "events", "readings",
+    "users", "sessions", "devices", "automations", "live", "journal", "confirmations", "pins", "permissions", "audit",
+    "outbox", "alerts",
+    "anomalies", "conversations", "memory", "events", "readings",
 )  # fmt: skip
 
 
@@ -86,6 +91,13 @@ async def fill(side: Mapping[str, Any]) -> None:
                          effects=(Effect(kind="device", device_id="d1", command="unlock"),), created_at=AT,
                          expires_at=AT + MINUTE, caller="agent")
         )  # fmt: skip
+        await side["pins"].put(Pin(home_id=home_id, pin_hash="$argon2id$x", set_by=person, set_at=AT))
+        for row in range(2):
+            await side["permissions"].put(
+                Permission(id=f"pm{row}", home_id=home_id, name="Way out", kind="fire_egress", device_ids=("d1",),
+                           created_by=person, created_at=AT + row * MINUTE)
+            )  # fmt: skip
+        await side["permissions"].revoke(home_id, "pm1", by=person, at=AT + MINUTE)
         for row in range(5):
             await side["audit"].write(
                 home_id, at=AT + timedelta(microseconds=7 * row + 1), actor=person, action=f"act {row}",
@@ -107,6 +119,14 @@ async def fill(side: Mapping[str, Any]) -> None:
             [Message(id=f"m{n}", home_id=home_id, user_id=person, thread_id="th", turn_id="u", role="user",
                      text=f"line {n}", at=AT + n * MINUTE) for n in range(4)],
         )  # fmt: skip
+        await side["conversations"].set_context(home_id, person, "th", {"return_date": "2026-03-09"})
+        notes = [
+            Memory(
+                id=f"k{owner}", home_id=home_id, user_id=owner, kind="fact", text="Ana has a key", source="words", at=AT
+            )
+            for owner in (person, SHARED)
+        ]  # fmt: skip
+        await side["memory"].change(home_id, person, put=notes)
         await side["events"].append(
             [Event(home_id=home_id, event_id=f"e{n}", event_type="door_open", at=AT + n * MINUTE, received_at=AT,
                    device_id="d1", payload={"n": n}) for n in range(2_500)]
@@ -135,12 +155,16 @@ async def everything(side: Mapping[str, Any]) -> dict[str, Any]:
                      for d, s in (await side["live"].all(home_id)).items()},
             "commands": await side["journal"].commands(home_id, since=AT - MINUTE),
             "cards": await side["confirmations"].all(home_id),
+            "pin": await side["pins"].get(home_id),
+            "permissions": await side["permissions"].of_home(home_id),
             "audit": await side["audit"].rows(home_id),
             "outbox": await side["outbox"].query(home_id, **span),
             "alerts": await side["alerts"].query(home_id, **span),
             "anomalies": await side["anomalies"].query(home_id, **span),
             "threads": await side["conversations"].threads(home_id, person),
             "lines": await side["conversations"].messages(home_id, person, "th"),
+            "context": await side["conversations"].context(home_id, person, "th"),
+            "memory": [await side["memory"].of(home_id, owner) for owner in (person, SHARED)],
             "events": (await side["events"].count(home_id), page.items[:5], page.items[-5:]),
             "readings": await side["readings"].raw(home_id, "d1", "temperature_c", **span),
             "hours": await side["readings"].windows(home_id, "d1", "temperature_c", **span, every=60 * MINUTE),
@@ -164,7 +188,8 @@ async def test_everything_arrives_as_it_was_and_the_audit_still_verifies(tmp_pat
     assert [(c.concern, c.source, c.target) for c in counts if c.source != c.target] == []
     assert {c.concern: c.source for c in counts} == {
         "users": 6, "sessions": 4, "devices": 6, "automations": 2, "live": 2, "journal": 2, "confirmations": 2,
-        "audit": 10, "outbox": 2, "alerts": 2, "anomalies": 2, "conversations": 8, "events": 5000, "readings": 6000,
+        "pins": 2, "permissions": 4, "audit": 10,
+        "outbox": 2, "alerts": 2, "anomalies": 2, "conversations": 8, "memory": 4, "events": 5000, "readings": 6000,
     }  # fmt: skip
     last = {p.concern: (p.moved, p.total) for p in told}
     assert last["events"] == (5000, 5000)
@@ -243,7 +268,7 @@ async def test_back_again_brings_what_happened_there(tmp_path: Path):
         await migration(source, target, tmp_path).run()
         await target["audit"].write("h1", at=AT, actor="x", action="later", decision="allow", rule="r", detail={})
         event = (await target["events"].query("h1", limit=1)).items[0]
-        await target["events"].append([replace(event, event_id="new", at=AT + timedelta(days=9))])
+        await target["events"].append([msgspec.structs.replace(event, event_id="new", at=AT + timedelta(days=9))])
 
         await Migration(target, source, Ledger(tmp_path / "back.json", "back")).run()
 
@@ -304,7 +329,7 @@ async def test_events_that_came_after_a_run_was_cut_off_are_moved_by_the_next(tm
         ledger = Ledger(tmp_path / "migration.json", "there")
         ledger.note("events/h1", await source["events"].count("h1"))
         event = (await source["events"].query("h1", limit=1)).items[0]
-        await source["events"].append([replace(event, event_id="new", at=AT + timedelta(days=9))])
+        await source["events"].append([msgspec.structs.replace(event, event_id="new", at=AT + timedelta(days=9))])
         counts = await migration(source, target, tmp_path).run()
         assert await target["events"].get("h1", "new") is not None
         assert [c for c in counts if c.source != c.target] == []

@@ -48,7 +48,7 @@ class Work:
 async def test_messages_are_delivered_and_the_log_is_trimmed_whatever_else_fails(error: Exception):
     clock, work = Turns(3), Work(error)
     whole: Any = work
-    running = asyncio.create_task(_upkeep(whole, whole, whole, whole, whole, clock, ROLES["all"]))
+    running = asyncio.create_task(_upkeep(whole, whole, whole, whole, whole, whole, clock, ROLES["all"]))
     over = asyncio.create_task(clock.over.wait())
     await asyncio.wait((running, over), return_when=asyncio.FIRST_COMPLETED, timeout=10)
     assert not running.done()
