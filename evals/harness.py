@@ -14,12 +14,16 @@ from homeguard.errors import HomeGuardError, InvalidInput, NotFound
 from scenarios.schema import library, load_scenario
 
 #: Probes in the words in which they were given first, then in other words, then in words the planner never learned.
-_FILES: Final = ("acceptance.yaml", "probes.yaml", "unseen.yaml", "blind.yaml")
+_FILES: Final = ("acceptance.yaml", "probes.yaml", "unseen.yaml", "blind.yaml", "conversations.yaml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One thing to try. `group` is what it is run and reported by: a probe's number or a scenario's name."""
+    """One thing to try. `group` is what it is run and reported by: a probe's number or a scenario's name.
+
+    `before` is what goes before a probe's sentence, in order, each `{what: how}`: `say` (words in the same
+    conversation), `pass` (minutes), `plant` (`[carrier, text]`), `fail` (`[tool or devices, error or silence]`).
+    """
 
     id: str
     group: str
@@ -27,6 +31,7 @@ class Case:
     home: str
     text: str = ""
     expect: Mapping[str, Any]
+    before: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +61,7 @@ def cases() -> list[Case]:
 
 
 def read_probes(text: str) -> list[Case]:
-    """The probes of a YAML document: `probes: [{id, home, text, expect}]`.
+    """The probes of a YAML document: `probes: [{id, home, text, expect}]`, some with `before` (see `Case`).
 
     Raises:
         InvalidInput: it is not of that form.
@@ -71,7 +76,7 @@ def _probe(entry: Mapping[str, Any]) -> Case:
     group = "-".join(str(entry["id"]).split("-")[:2])
     return Case(
         id=str(entry["id"]), group=group, kind="probe", home=str(entry["home"]), text=str(entry["text"]),
-        expect=entry["expect"],
+        expect=entry["expect"], before=tuple(entry.get("before", ())),
     )  # fmt: skip
 
 
@@ -114,10 +119,31 @@ async def _one(system: System, case: Case) -> Result:
             story = await system.tell(case.id, case.home)
             problems, said = judge_story(story, case.expect), story.status
         else:
-            reply = await system.say(case.home, case.text)
+            spoken = await led_up_to(system, case)
+            reply = await system.say(case.home, case.text, go_on=spoken)
             problems, said = judge_reply(reply, case.expect), reply.answer
     except HomeGuardError as error:
         problems = [f"{error.code}: {error.message}"]
     except Exception as error:
         problems = [f"{type(error).__name__}: {error}"]
     return Result(case=case, problems=problems, said=said, duration_ms=(time.perf_counter() - begun) * 1000)
+
+
+async def led_up_to(system: System, case: Case) -> bool:
+    """What goes before the sentence of a case; whether something was said."""
+    spoken = False
+    for step in case.before:
+        [(what, how)] = step.items()
+        match what:
+            case "say":
+                await system.say(case.home, str(how), go_on=spoken)
+                spoken = True
+            case "pass":
+                await system.let_pass(float(how))
+            case "plant":
+                await system.plant(case.home, *how)
+            case "fail":
+                await system.fail(case.home, *how)
+            case _:
+                raise InvalidInput(f"nothing is known to go before that is called '{what}'", field="before")
+    return spoken

@@ -1,4 +1,4 @@
-"""A HomeGuard and a Mosquitto of the run's own: the server on one core, everything that loads it on another."""
+"""A HomeGuard and a Mosquitto of the run's own: the server on all cores, everything that loads it on the last one."""
 
 import asyncio
 import contextlib
@@ -9,11 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from evals.bench.load import drive, request
 from homeguard.clock import SystemClock
 from homeguard.identity.keys import local_key
 from homeguard.identity.tokens import Tokens
@@ -23,13 +26,18 @@ from homeguard.stores.sqlite.open import open_embedded
 EMAIL = "bench@example.com"
 HOME = "bench"
 DEVICES = 50
+#: Answered by the MCP servers, which come in behind the start, with the agent.
+_LATE = "/.well-known/oauth-protected-resource/mcp"
+#: At rest it used less processor than that within a second; and it comes to rest within so many.
+_IDLE_S = 0.1
+_SETTLE_LIMIT_S = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """The server's and the generator's; the same one where the machine has no second."""
+    """The server's, and the one that the generator and the broker keep to: another one where there are two."""
 
-    server: int
+    server: frozenset[int]
     generator: int
 
 
@@ -52,19 +60,51 @@ class Instance:
 
 
 def pinned() -> Cores:
-    """Move this process (and the broker, which it starts) to the generator's core."""
-    cores = sorted(os.sched_getaffinity(0))
-    chosen = Cores(server=cores[0], generator=cores[-1])
+    """Move this process (and the broker, which it starts) to the generator's core, the last one.
+
+    The server has the others to itself, as if the senders were on other machines.
+    """
+    cores = os.sched_getaffinity(0)
+    chosen = Cores(server=frozenset(cores - {max(cores)}) or frozenset(cores), generator=max(cores))
     os.sched_setaffinity(0, {chosen.generator})
     return chosen
+
+
+def in_a_folder(bench: Callable[[Path], Coroutine[Any, Any, None]], *, within: Path | None = None) -> int:
+    """Run a bench in a folder that is gone afterwards (`within` another one; default: the system's). Always 0."""
+    folder = Path(tempfile.mkdtemp(prefix="homeguard-bench-", dir=within))
+    try:
+        asyncio.run(bench(folder))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
 
 
 def machine(cores: Cores) -> str:
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
     return (
         f"{os.cpu_count()} cores, {memory_gib:.0f} GiB, Python {platform.python_version()}; server on core "
-        f"{cores.server}, generator and broker on core {cores.generator}; load average {os.getloadavg()[0]:.1f}"
+        f"{', '.join(map(str, sorted(cores.server)))}, generator and broker on core {cores.generator}; "
+        f"load average {os.getloadavg()[0]:.1f}"
     )
+
+
+class Stolen:
+    """How much of the cores the host gave to others while this machine wanted to run, since it was made: what a figure
+    of a virtual machine has to be read by."""
+
+    def __init__(self) -> None:
+        self._begun = self._now()
+
+    def percent(self) -> float:
+        """Of all cores; 0 where the kernel does not tell."""
+        (before, begun), (after, now) = self._begun, self._now()
+        return 100 * (after - before) / ((now - begun) * (os.cpu_count() or 1))
+
+    @staticmethod
+    def _now() -> tuple[float, float]:
+        fields = Path("/proc/stat").read_text().partition("\n")[0].split()
+        return (int(fields[8]) / os.sysconf("SC_CLK_TCK") if len(fields) > 8 else 0.0), time.perf_counter()
 
 
 def token_for(data: Path) -> str:
@@ -89,10 +129,19 @@ async def prepare(data: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(data: Path, broker: str, cores: Cores) -> AsyncIterator[Instance]:
-    """`homeguard up` on that folder, pinned to its core, without demo, simulator and rate limits."""
+async def serving(data: Path, broker: str, cores: Cores, *, settled: bool = True) -> AsyncIterator[Instance]:
+    """`homeguard up` on that folder, on its cores, without demo, simulator and rate limits.
+
+    `settled`: also the assistant is there, which is loaded behind `ready` and takes two seconds of processor.
+    """
     port = free_port()
-    environment = {**os.environ, "HOMEGUARD_RATE_LIMITS": "off", "HOMEGUARD_LOG_LEVEL": "warning"}
+    environment = {
+        **os.environ,
+        "HOMEGUARD_RATE_LIMITS": "off",
+        "HOMEGUARD_LOG_LEVEL": "warning",
+        # canaries are records too, and rows are counted
+        "HOMEGUARD_CANARY_S": "0",
+    }
     if broker:
         environment["MQTT_URL"] = broker
     begun = time.perf_counter()
@@ -100,17 +149,39 @@ async def serving(data: Path, broker: str, cores: Cores) -> AsyncIterator[Instan
         [sys.executable, "-m", "deploy.cli.main", "up", "--no-demo", "--no-simulator", "--port", str(port),
          "--data-dir", str(data)],
         stdout=subprocess.PIPE, env=environment, start_new_session=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, {cores.server}),
+        preexec_fn=lambda: os.sched_setaffinity(0, cores.server),
     )  # fmt: skip
     try:
         assert process.stdout is not None
         while b"ready" not in await asyncio.to_thread(process.stdout.readline):
             if process.poll() is not None:
                 raise RuntimeError("the server did not start")
-        yield Instance(port=port, pid=process.pid, started_s=time.perf_counter() - begun)
+        instance = Instance(port=port, pid=process.pid, started_s=time.perf_counter() - begun)
+        if settled:
+            await _settle(instance)
+        yield instance
     finally:
         process.send_signal(signal.SIGTERM)
         await asyncio.to_thread(process.wait, 30)
+
+
+async def arrive(instance: Instance) -> None:
+    """Returns when what is loaded behind the start is there."""
+    measured = await drive(instance.port, [request("GET", _LATE, b"", "")], connections=1, expected=200)
+    if measured.failed:
+        raise RuntimeError("the assistant did not come")
+
+
+async def _settle(instance: Instance) -> None:
+    """Returns when all is there and it has done next to nothing for a second."""
+    await arrive(instance)
+    used = -1.0
+    for _ in range(_SETTLE_LIMIT_S):
+        before, used = used, instance.cpu_s()
+        if before >= 0 and used - before < _IDLE_S:
+            return
+        await asyncio.sleep(1)
+    raise RuntimeError("the server does not come to rest")
 
 
 @contextlib.contextmanager

@@ -69,25 +69,37 @@ class Listener(asyncio.Protocol):
 
     def _send(self, kind: int, body: bytes) -> None:
         assert self._transport is not None
-        # A mask of zeros leaves the text as it is.
-        self._transport.write(bytes((0x80 | kind, 0x80 | len(body), 0, 0, 0, 0)) + body)
+        self._transport.write(_frame(kind, body))
 
     def close(self) -> None:
         if self._transport is not None:
             self._transport.close()
 
 
+def text_frame(text: bytes) -> bytes:
+    """A client's text message of less than 126 bytes."""
+    return _frame(0x1, text)
+
+
+def _frame(kind: int, body: bytes) -> bytes:
+    # A mask of zeros leaves the text as it is.
+    return bytes((0x80 | kind, 0x80 | len(body), 0, 0, 0, 0)) + body
+
+
+def handshake(token: str) -> bytes:
+    """The request that opens the live stream as a WebSocket."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    return (
+        "GET /api/v1/events/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nAuthorization: Bearer {token}\r\n\r\n"
+    ).encode()
+
+
 async def listen(port: int, token: str, *, keep: bool = False) -> Listener:
     """Connected and subscribed to `events`."""
     _, listener = await asyncio.get_running_loop().create_connection(lambda: Listener(keep=keep), "127.0.0.1", port)
-    key = base64.b64encode(os.urandom(16)).decode()
     assert listener._transport is not None
-    listener._transport.write(
-        (
-            "GET /api/v1/events/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nAuthorization: Bearer {token}\r\n\r\n"
-        ).encode()
-    )
+    listener._transport.write(handshake(token))
     async with asyncio.timeout(10):
         await listener.opened.wait()
     return listener

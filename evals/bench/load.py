@@ -1,9 +1,11 @@
 """A load generator over raw sockets: it shares the machine with the server, so it does as little as it can."""
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 #: The last stretch before a request is due is spent looking at the clock: timers are too coarse for it.
 _LOOK_S = 0.002
@@ -35,7 +37,11 @@ class Connection:
         self._reader, self._writer = await asyncio.open_connection(self._host, self._port, limit=1 << 22)
 
     async def send(self, request: bytes) -> int:
-        """The status of the answer; its body is read and dropped."""
+        """The status of the answer; its body is dropped."""
+        return (await self.ask(request))[0]
+
+    async def ask(self, request: bytes) -> tuple[int, bytes]:
+        """The status of the answer, and its body."""
         assert self._reader is not None
         assert self._writer is not None
         self._writer.write(request)
@@ -46,8 +52,8 @@ class Connection:
         if at >= 0:
             length = int(lowered[at + 15 : lowered.index(b"\r\n", at)])
             if length:
-                await self._reader.readexactly(length)
-        return status
+                return status, await self._reader.readexactly(length)
+        return status, b""
 
     def close(self) -> None:
         if self._writer is not None:
@@ -60,6 +66,20 @@ def request(method: str, path: str, body: bytes, token: str) -> bytes:
         f"Authorization: Bearer {token}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
+
+
+async def get_json(port: int, path: str, token: str) -> Any:
+    """What is asked while a run is measured. A client of a library would build its certificates first, for longer than
+    a hundred events take. Raises RuntimeError: the answer is no 200."""
+    connection = Connection("127.0.0.1", port)
+    await connection.open()
+    try:
+        status, body = await connection.ask(request("GET", path, b"", token))
+    finally:
+        connection.close()
+    if status != 200:
+        raise RuntimeError(f"GET {path}: {status} {body[:200]!r}")
+    return json.loads(body)
 
 
 async def drive(

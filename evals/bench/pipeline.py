@@ -3,9 +3,7 @@
 import argparse
 import asyncio
 import json
-import shutil
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -13,12 +11,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx2
-
-from evals.bench.bare import fdatasync_ms, store_rows_per_s
-from evals.bench.instance import DEVICES, HOME, Instance, machine, mosquitto, pinned, prepare, serving, token_for
+from evals.bench.bare import fdatasync_ms, store_rows_per_s, woken
+from evals.bench.instance import (
+    DEVICES,
+    HOME,
+    Instance,
+    Stolen,
+    in_a_folder,
+    machine,
+    mosquitto,
+    pinned,
+    prepare,
+    serving,
+    token_for,
+)
 from evals.bench.listen import Listener, listen, until
-from evals.bench.load import Measured, drive, request
+from evals.bench.load import Measured, drive, get_json, request
 from evals.bench.publish import packets, publish
 from evals.bench.table import Row, spread, table
 from homeguard.clock import iso
@@ -26,7 +34,7 @@ from homeguard.clock import iso
 _LIMIT_S = 120.0
 _COLUMNS = {
     "n": 0, "taken/s": 0, "ack p50 ms": 1, "ack p99 ms": 1, "stored/s": 0, "of bare": 2, "pushed/s": 0, "missed": 0,
-    "refused": 0, "CPU us/event": 1,
+    "refused": 0, "CPU us/event": 1, "stolen %": 1,
 }  # fmt: skip
 
 
@@ -41,12 +49,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="names of runs, comma-separated: flat paced singles mqtt push")
     parser.add_argument("--dir", type=Path, default=None, help="where the data folder goes (default: a temporary one)")
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="homeguard-bench-", dir=options.dir))
-    try:
-        asyncio.run(_bench(folder, options))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return 0
+    return in_a_folder(lambda folder: _bench(folder, options), within=options.dir)
 
 
 async def _bench(folder: Path, options: argparse.Namespace) -> None:
@@ -69,18 +72,21 @@ async def _bench(folder: Path, options: argparse.Namespace) -> None:
                     if (not only or name in only) and (broker or name != "mqtt"):
                         bench.token = token_for(data)
                         await getattr(bench, f"run_{name}")(options)
+            # what was pushed last may not be stored yet
+            await until(bench.has_stored, every_s=0.05, limit_s=30)
             before = await bench.stored()
         async with serving(data, "", cores) as instance:
             after = await _Bench(folder, instance, "", token_for(data)).stored()
     for title, values, digits in (
         ("fdatasync p50 ms", bench.sync_p50, 2), ("fdatasync p99 ms", bench.sync_p99, 2),
         ("bare store rows/s (3 indexes, WAL, FULL, 1,000 a transaction)", bench.bare, 0),
+        ("the same work after 2 ms of rest takes so many times as long", bench.woken, 1),
     ):  # fmt: skip
         print(f"{title}: {spread(values, digits)}")
     print(f"each figure: median (smallest-largest) of {options.repeat}\n")
     print(table(bench.rows, _COLUMNS))
     if bench.pushes:
-        columns = {"n": 0, "p50 ms": 1, "p99 ms": 1, "x fdatasync p99": 1}
+        columns = {"n": 0, "p50 ms": 1, "p99 ms": 1, "x fdatasync p99": 1, "stolen %": 1}
         print("\n" + table({"push delay at 500/s": bench.pushes}, columns))
     print(f"\nrows before the restart {before:,}, after it {after:,}, expected {bench.sent:,}")
 
@@ -96,6 +102,7 @@ class _Bench:
     bare: list[float] = field(default_factory=list)
     sync_p50: list[float] = field(default_factory=list)
     sync_p99: list[float] = field(default_factory=list)
+    woken: list[float] = field(default_factory=list)
     sent: int = 0
 
     @property
@@ -108,6 +115,9 @@ class _Bench:
         self.sent += 1_000
         await until(self._has_all, every_s=0.05, limit_s=30)
 
+    async def has_stored(self) -> bool:
+        return await self.stored() >= self.sent
+
     async def _has_all(self) -> bool:
         return await self._processed() >= self.sent and await self.stored() == self.sent
 
@@ -116,6 +126,7 @@ class _Bench:
         self.sync_p50.append(median)
         self.sync_p99.append(p99)
         self.bare.append(store_rows_per_s(self.folder))
+        self.woken.append(woken())
 
     async def run_flat(self, options: argparse.Namespace) -> None:
         requests = self._batches(options.events)
@@ -133,9 +144,9 @@ class _Bench:
         n = options.messages
         made = packets([(f"homeguard/{HOME}/sensor-{i % DEVICES}/events", _said(i)) for i in range(n)])
         processed, listener = await self._processed(), await listen(self.port, self.token)
-        begun, cpu_s = time.perf_counter(), self.instance.cpu_s()
+        begun, cpu_s, stolen = time.perf_counter(), self.instance.cpu_s(), Stolen()
         sending = asyncio.create_task(publish(int(self.broker.rpartition(":")[2]), made))
-        await self._finish("MQTT, QoS 1, Mosquitto", n, processed, listener, begun, cpu_s, None)
+        await self._finish("MQTT, QoS 1, Mosquitto", n, processed, listener, begun, cpu_s, stolen, None)
         await sending
 
     async def run_push(self, options: argparse.Namespace) -> None:
@@ -143,9 +154,10 @@ class _Bench:
         n, rate = options.pushes, 500.0
         ids = [f"push-{time.time_ns()}-{i}" for i in range(n)]
         requests = [self._post({**_event(i * 4 + 1), "event_id": name}) for i, name in enumerate(ids)]
-        listener = await listen(self.port, self.token, keep=True)
+        listener, stolen = await listen(self.port, self.token, keep=True), Stolen()
         measured = await drive(self.port, requests, connections=16, expected=202, rate=rate)
         await until(lambda: listener.count + listener.missed >= n, every_s=0.01, limit_s=5)
+        stolen_percent = stolen.percent()
         listener.close()
         self.sent += n
         delays = [
@@ -156,11 +168,16 @@ class _Bench:
         seen = Measured(latencies_s=delays)
         p99 = seen.quantile_ms(0.99)
         times = p99 / self.sync_p99[-1]
-        self.pushes.append({"n": len(delays), "p50 ms": seen.quantile_ms(0.5), "p99 ms": p99, "x fdatasync p99": times})
+        self.pushes.append(
+            {
+                "n": len(delays), "p50 ms": seen.quantile_ms(0.5), "p99 ms": p99, "x fdatasync p99": times,
+                "stolen %": stolen_percent,
+            }
+        )  # fmt: skip
 
     async def stored(self) -> int:
         """Rows in the event store, counted."""
-        answer = await self._get("/api/v1/analytics/summary")
+        answer = await get_json(self.port, "/api/v1/analytics/summary", self.token)
         return int(answer["events_total"])
 
     def _batches(self, n: int) -> list[bytes]:
@@ -173,12 +190,12 @@ class _Bench:
         self, name: str, requests: list[bytes], n: int, connections: int, *, rate: float | None = None
     ) -> None:
         processed, listener = await self._processed(), await listen(self.port, self.token)
-        begun, cpu_s = time.perf_counter(), self.instance.cpu_s()
+        begun, cpu_s, stolen = time.perf_counter(), self.instance.cpu_s(), Stolen()
         sending = asyncio.create_task(drive(self.port, requests, connections=connections, expected=202, rate=rate))
-        await self._finish(name, n, processed, listener, begun, cpu_s, sending)
+        await self._finish(name, n, processed, listener, begun, cpu_s, stolen, sending)
 
     async def _finish(
-        self, name: str, n: int, processed: int, listener: Listener, begun: float, cpu_s: float,
+        self, name: str, n: int, processed: int, listener: Listener, begun: float, cpu_s: float, stolen: "Stolen",
         sending: "asyncio.Task[Measured] | None",
     ) -> None:  # fmt: skip
         """Wait until all n are processed by the record group and pushed, then count the rows."""
@@ -190,7 +207,7 @@ class _Bench:
             until(is_stored, every_s=0.05, limit_s=_LIMIT_S),
             until(lambda: listener.count + listener.missed >= n, every_s=0.005, limit_s=_LIMIT_S),
         )
-        cpu_s = self.instance.cpu_s() - cpu_s
+        cpu_s, stolen_percent = self.instance.cpu_s() - cpu_s, stolen.percent()
         listener.close()
         self.sent += n
         rows = await self.stored()
@@ -199,6 +216,7 @@ class _Bench:
         figures: dict[str, float] = {
             "n": n, "stored/s": n / (stored - begun), "of bare": n / (stored - begun) / self.bare[-1],
             "missed": n - listener.count, "CPU us/event": cpu_s / n * 1e6,
+            "stolen %": stolen_percent,
         }  # fmt: skip
         if pushed:
             figures["pushed/s"] = listener.count / (pushed - begun)
@@ -212,15 +230,7 @@ class _Bench:
 
     async def _processed(self) -> int:
         """Records that the record group has stored and committed since the server's start."""
-        return int((await self._get("/ready"))["checks"]["record"]["processed"])
-
-    async def _get(self, path: str) -> Any:
-        async with httpx2.AsyncClient(trust_env=False, timeout=60) as http:
-            answer = await http.get(
-                f"http://127.0.0.1:{self.port}{path}", headers={"Authorization": f"Bearer {self.token}"}
-            )
-            answer.raise_for_status()
-            return answer.json()
+        return int((await get_json(self.port, "/ready", self.token))["checks"]["record"]["processed"])
 
 
 def _event(i: int) -> dict[str, Any]:

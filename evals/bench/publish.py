@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
+from evals.load.mqtt import variable_length
+
 #: Messages that the broker has not confirmed yet.
 WINDOW = 1_000
 _CHUNK = 50
@@ -14,7 +16,7 @@ def packets(messages: Sequence[tuple[str, bytes]]) -> list[bytes]:
     for number, (topic, payload) in enumerate(messages):
         name = topic.encode()
         body = len(name).to_bytes(2, "big") + name + (number % 65_535 + 1).to_bytes(2, "big") + payload
-        made.append(b"\x32" + _length(len(body)) + body)
+        made.append(b"\x32" + variable_length(len(body)) + body)
     return made
 
 
@@ -22,7 +24,7 @@ async def publish(port: int, made: Sequence[bytes]) -> None:
     """Returns when the broker has confirmed every one."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     hello = b"\x00\x04MQTT\x04\x02\x00\x3c\x00\x05bench"
-    writer.write(b"\x10" + _length(len(hello)) + hello)
+    writer.write(b"\x10" + variable_length(len(hello)) + hello)
     if (await reader.readexactly(4))[3] != 0:
         raise RuntimeError("the broker refused the connection")
     confirmed = 0
@@ -38,13 +40,3 @@ async def publish(port: int, made: Sequence[bytes]) -> None:
         confirmed, left = confirmed + len(left) // 4, left[len(left) // 4 * 4 :]
     writer.write(b"\xe0\x00")
     writer.close()
-
-
-def _length(size: int) -> bytes:
-    """MQTT's variable length."""
-    out = bytearray()
-    while True:
-        size, digit = divmod(size, 128)
-        out.append(digit | (0x80 if size else 0))
-        if not size:
-            return bytes(out)

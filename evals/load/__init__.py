@@ -1,0 +1,1 @@
+"""The load generator: events at a given rate over HTTP or MQTT, and what became of them."""
