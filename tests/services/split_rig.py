@@ -3,6 +3,7 @@
 import json
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -110,6 +111,19 @@ def post(http: httpx2.Client, *events: Mapping[str, Any]) -> list[str]:
     assert answer.status_code == 202, answer.text
     assert answer.json()["rejected"] == [], answer.text
     return [str(e["event_id"]) for e in events]
+
+
+def order(http: httpx2.Client, device_id: str, command: str) -> dict[str, Any]:
+    """Give it; what came of it. While an engine is held up the answer is 503, and it is given again as that says."""
+    path, body, deadline = f"/api/v1/devices/{device_id}/command", {"command": command}, time.monotonic() + 60
+    key = {"Idempotency-Key": f"order-{time.time_ns()}"}
+    while True:
+        answer = http.post(path, json=body, headers=key)
+        if answer.status_code == 200:
+            return dict(answer.json())
+        assert answer.status_code == 503, answer.text
+        assert time.monotonic() < deadline, answer.text
+        time.sleep(float(answer.headers["Retry-After"]))
 
 
 def in_scylla(engines: Mapping[str, str], table: str = "events_by_device") -> list[str]:

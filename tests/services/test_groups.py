@@ -137,7 +137,9 @@ async def test_a_killed_processor_loses_and_doubles_nothing(parts: Parts):
         # a command that the killed one had in hand is settled by another, a minute later
         async with asyncio.timeout(150):
             while True:
-                commands = await server.fetch("SELECT id, cause, outcome FROM commands WHERE home_id = $1", home_id)
+                commands = await server.fetch(
+                    "SELECT id, cause, outcome FROM commands WHERE home_id = $1 AND device_id <> ''", home_id
+                )
                 if "pending" not in {c["outcome"] for c in commands}:
                     break
                 await asyncio.sleep(0.5)
@@ -145,7 +147,8 @@ async def test_a_killed_processor_loses_and_doubles_nothing(parts: Parts):
         await server.close()
     assert counted(m["cause"] for m in messages if m["cause"].startswith("glass-"))["glass-0"] == 1
     assert max(counted(m["cause"] for m in messages).values()) == 1
-    assert counted(c["cause"] for c in commands) == dict.fromkeys(triggers, 1)
+    # a command's cause is the decision of its rule; what was done to the rules themselves is in the journal too
+    assert list(counted(c["cause"] for c in commands).values()) == [1] * len(triggers)
     assert {c["outcome"] for c in commands} <= {"confirmed", "sent"}
     reports = counted(await causes_in_kafka(parts))
     assert {c["id"]: reports.get(c["id"], 0) for c in commands if reports.get(c["id"], 0) > 1} == {}

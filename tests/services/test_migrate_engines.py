@@ -11,17 +11,18 @@ from typing import Any
 
 import httpx2
 import pytest
-from instances import HOMEGUARD, JOHN, SARAH, Up, command, environment, is_free, one_line_says, until
+from instances import HOMEGUARD, JOHN, PASSWORD, SARAH, Up, command, environment, is_free, one_line_says, until
 from split_rig import event, post
 
 from homeguard.clock import SystemClock
 from homeguard.stores.mongo.open import open_mongo
 
 pytestmark = pytest.mark.timeout(600)
+PIN = "480617"
 DAYS = {"HOMEGUARD_DEMO_HISTORY_DAYS": "2", "HOMEGUARD_RATE_LIMITS": "off"}
 CONCERNS = [
-    "users", "sessions", "devices", "automations", "live", "journal", "confirmations", "audit", "outbox", "alerts",
-    "anomalies", "conversations", "events", "readings",
+    "users", "sessions", "devices", "automations", "live", "journal", "confirmations", "pins", "permissions",
+    "audit", "outbox", "alerts", "anomalies", "conversations", "memory", "events", "readings",
 ]  # fmt: skip
 
 
@@ -73,7 +74,21 @@ def live_a_little(up: Up, name: str) -> None:
     assert up.say(f"{door} the front door", "--as", SARAH, "--yes", "--new")["commands"]
     if name == "first":
         assert up.say("Open the garage door", "--as", SARAH, "--new")["asked"]
+        assert up.say("Remember that the spare key is with Ana", "--as", SARAH, "--new")["answer"]
+        allow_beforehand(up)
     assert up.say("What is the temperature?", "--as", SARAH, "--new")["answer"]
+
+
+def allow_beforehand(up: Up) -> None:
+    """A standing permission, and after it a PIN."""
+    with up.login(SARAH) as http:
+        fire = {"name": "Fire", "kind": "fire_egress", "device_ids": ["front_door_lock"]}
+        asked = http.post("/api/v1/permissions", json=fire)
+        assert asked.status_code == 202, asked.text
+        pressed = http.post(f"/api/v1/confirmations/{asked.json()['confirmation']['id']}", json={"approve": True})
+        assert pressed.status_code == 200, pressed.text
+        until(lambda: http.get("/api/v1/permissions").json()["items"])
+        assert http.put("/api/v1/pin", json={"pin": PIN, "password": PASSWORD}).status_code == 200
 
 
 def answers(up: Up) -> dict[str, Any]:
@@ -92,7 +107,8 @@ def answers(up: Up) -> dict[str, Any]:
             found[email] = {
                 "me": get("/users/me"), "devices": get("/devices")["items"], "rules": get("/automations")["items"],
                 "alerts": get("/alerts", limit=500)["items"], "cards": get("/confirmations")["items"],
-                "threads": threads,
+                "threads": threads, "memory": get("/memory")["items"], "pin": get("/pin"),
+                "permissions": get("/permissions")["items"],
                 "lines": [get("/ai/chat/history", thread_id=t["id"])["items"] for t in threads],
                 "events": up.events(http, **span),
             }  # fmt: skip
@@ -195,7 +211,7 @@ def test_what_was_answered_over_there_is_not_asked_again_here(
     up = start("--no-simulator", env={**engines, **DAYS})
     until(lambda: is_well(up), within_s=120)
     with up.login(SARAH) as http:
-        pressed = http.post(f"/api/v1/confirmations/{card['id']}", json={"approve": True})
+        pressed = http.post(f"/api/v1/confirmations/{card['id']}", json={"approve": True, "pin": PIN})
         assert pressed.status_code == 200, pressed.text
         decided = http.get(f"/api/v1/confirmations/{card['id']}").json()
     assert decided["state"] == "approved"

@@ -17,8 +17,10 @@ from deploy.services.site import Site
 from homeguard.clock import SystemClock
 from homeguard.errors import PayloadTooLarge, StartRefused, StoreUnavailable
 from homeguard.model import Automation, Device, Hardware, Message
+from homeguard.stores.mongo.migrate import MIGRATIONS
 from homeguard.stores.mongo.open import MongoStores, open_mongo
 
+NEWEST = len(list(MIGRATIONS.glob("[0-9]*.json")))
 AT = datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=UTC)
 LOCK = Device(
     home_id="h1", id="lock", name="Back door", type="lock", capabilities=("lock",), area="Hall", floor="0",
@@ -165,7 +167,7 @@ async def test_the_schema_has_its_indexes_however_often_it_is_opened(url):
                 for name in expected
             }
             assert found == expected
-            assert await database.schema.find().to_list() == [{"_id": "version", "number": 1}]
+            assert await database.schema.find().to_list() == [{"_id": "version", "number": NEWEST}]
 
 
 async def test_many_that_open_a_new_database_at_once_all_get_it(url):
@@ -179,7 +181,7 @@ async def test_many_that_open_a_new_database_at_once_all_get_it(url):
 
     async with open_mongo(url, SystemClock()) as stores, raw(url) as database:
         assert [d.id for d in await stores.devices.of_home("h1")] == [f"d{n}" for n in range(6)]
-        assert await database.schema.find().to_list() == [{"_id": "version", "number": 1}]
+        assert await database.schema.find().to_list() == [{"_id": "version", "number": NEWEST}]
 
 
 async def test_a_lock_of_one_who_died_is_taken_over_when_its_time_is_up(url):
@@ -192,7 +194,7 @@ async def test_a_lock_of_one_who_died_is_taken_over_when_its_time_is_up(url):
             assert await stores.devices.of_home("h1") == []
 
         assert clock.at - AT >= timedelta(seconds=60)
-        assert await database.schema.find().to_list() == [{"_id": "version", "number": 1}]
+        assert await database.schema.find().to_list() == [{"_id": "version", "number": NEWEST}]
 
 
 async def test_a_schema_that_is_newer_is_refused_and_left_alone(url):

@@ -12,6 +12,7 @@ import pytest
 from homeguard.clock import SystemClock
 from homeguard.errors import HomeGuardError, StartRefused, StorageFull, StoreUnavailable
 from homeguard.model import Automation, Device
+from homeguard.stores.mongo.migrate import MIGRATIONS
 from homeguard.stores.mongo.open import open_mongo
 
 Answer: TypeAlias = Mapping[str, Any] | list[Mapping[str, Any]]
@@ -22,7 +23,12 @@ HELLO = {
     "maxBsonObjectSize": 16_777_216, "maxMessageSizeBytes": 48_000_000, "maxWriteBatchSize": 100_000,
 }  # fmt: skip
 LAMP = Device(home_id="h1", id="lamp", name="Lamp", type="light", capabilities=())
-VERSION = {"ok": 1.0, "cursor": {"id": 0, "ns": "homeguard.schema", "firstBatch": [{"_id": "version", "number": 1}]}}
+NEWEST = len(list(MIGRATIONS.glob("[0-9]*.json")))
+VERSION = {
+    "ok": 1.0,
+    "cursor": {"id": 0, "ns": "homeguard.schema", "firstBatch": [{"_id": "version", "number": NEWEST}]},
+}
+NOTHING = {"ok": 1.0, "cursor": {"id": 0, "ns": "homeguard.automations", "firstBatch": []}}
 RULE = Automation(id="r1", home_id="h1", name="Night", trigger={}, actions=())
 
 
@@ -117,7 +123,10 @@ async def test_what_a_server_says_at_the_start_is_told_as_ours(answers, error):
     ],
 )
 async def test_what_a_server_says_to_a_write_is_told_as_ours(answer, error):
-    async with answering({"find": VERSION, "update": answer}) as url, open_mongo(url, SystemClock()) as stores:
+    async with (
+        answering({"find": [VERSION, NOTHING], "update": answer}) as url,
+        open_mongo(url, SystemClock()) as stores,
+    ):
         failures = await asyncio.gather(
             stores.devices.put([LAMP]), stores.automations.put(RULE), return_exceptions=True
         )
@@ -133,7 +142,10 @@ async def test_an_upsert_that_another_was_faster_with_is_done_again(taken):
     done = {"ok": 1.0, "n": 1, "nModified": 1}
     for put in ("device", "automation"):
         left = [lost, lost, done, refusal(14031, "OutOfDiskSpace")]
-        async with answering({"find": VERSION, "update": left}) as url, open_mongo(url, SystemClock()) as stores:
+        async with (
+            answering({"find": [VERSION, NOTHING], "update": left}) as url,
+            open_mongo(url, SystemClock()) as stores,
+        ):
             await (stores.devices.put([LAMP]) if put == "device" else stores.automations.put(RULE))
 
         assert len(left) == 1

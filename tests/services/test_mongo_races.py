@@ -14,8 +14,10 @@ from pymongo import AsyncMongoClient
 
 from homeguard.clock import SystemClock
 from homeguard.model import Message
+from homeguard.stores.mongo.migrate import MIGRATIONS
 from homeguard.stores.mongo.open import open_mongo
 
+NEWEST = len(list(MIGRATIONS.glob("[0-9]*.json")))
 LINE = Message(
     id="m1", home_id="h1", user_id="anna", thread_id="t1", turn_id="u1", role="user", text="Hello",
     at=datetime(2026, 3, 1, tzinfo=UTC),
@@ -159,7 +161,7 @@ async def test_a_migration_that_another_process_finished_meanwhile_is_not_done_a
     async with AsyncMongoClient(url) as client:
         database = client.get_default_database()
         assert sorted(await database.devices.index_information()) == ["_id_", "device_id_1_user_id_1"]
-        assert await database.schema.find().to_list() == [{"_id": "version", "number": 1}]
+        assert await database.schema.find().to_list() == [{"_id": "version", "number": NEWEST}]
 
 
 async def _unseen(url: str, *, seen: int) -> int:

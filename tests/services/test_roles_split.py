@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 from instances import SARAH, Up, counted, until
-from split_rig import MOVE_S, Parts, event, lag, post, watching
+from split_rig import MOVE_S, Parts, event, lag, order, post, watching
 
 from homeguard.clock import SystemClock
 from homeguard.stores.mongo.open import open_mongo
@@ -80,7 +80,7 @@ def test_what_a_device_tells_ingest_comes_to_the_api(parts: Parts):
 def test_a_command_is_confirmed_by_the_report_that_went_round(parts: Parts, place: str, command: str, on: bool):
     up = parts[place]
     with watching(parts["api"]) as watch, up.http(up.token(SARAH)) as http:
-        told = http.post("/api/v1/devices/hallway_light/command", json={"command": command}).json()
+        told = order(http, "hallway_light", command)
         assert (told["outcome"], told["reason"]) == ("confirmed", "")
         watch.until(lambda f: f["type"] == "command" and f.get("command_id") == told["command_id"])
     until(lambda: state_of(parts["api"], "hallway_light")["on"] is on)
@@ -92,8 +92,7 @@ def test_every_one_of_many_commands_is_confirmed(parts: Parts):
     with api.http(api.token(SARAH)) as http:
         for n in range(20):
             device = ("porch_light", "living_room_light")[n % 2]
-            body = {"command": ("turn_on", "turn_off")[n // 2 % 2]}
-            outcomes.append(http.post(f"/api/v1/devices/{device}/command", json=body).json()["outcome"])
+            outcomes.append(order(http, device, ("turn_on", "turn_off")[n // 2 % 2])["outcome"])
     assert counted(outcomes) == {"confirmed": 20}
 
 
@@ -103,7 +102,7 @@ def test_a_rule_made_at_the_agent_fires_in_a_processor(parts: Parts, way: str):
     light = {"by rest": "porch_light", "in words": "living_room_light"}[way]
     trigger = {"by rest": ("doorbell", "doorbell_pressed"), "in words": ("front_door", "door_open")}[way]
     with api.http(api.token(SARAH)) as http:
-        assert http.post(f"/api/v1/devices/{light}/command", json={"command": "turn_off"}).status_code == 200
+        order(http, light, "turn_off")
     if way == "by rest":
         rule = {
             "name": "porch at the bell", "trigger": {"event_type": trigger[1], "device_id": trigger[0]},
@@ -229,15 +228,15 @@ def test_every_role_says_how_it_is(parts: Parts, name: str):
         assert http.get("/health").status_code == http.get("/live").status_code == 200
         told = http.get("/ready").json()
         assert told["status"] == "ready"
-        groups = {g for g in ("reflex", "record", "automate") if g in told["checks"]}
-        assert groups == ({"reflex", "record", "automate"} if name.startswith("processor") else set())
+        groups = {g for g in ("safety", "reflex", "record", "automate") if g in told["checks"]}
+        assert groups == ({"safety", "reflex", "record", "automate"} if name.startswith("processor") else set())
         assert "process_cpu_seconds_total" in http.get("/metrics").text
 
 
 def test_an_api_with_a_new_folder_does_not_make_the_demo_again(parts: Parts):
     api = parts["api"]
     with api.http(api.token(SARAH)) as http:
-        assert http.post("/api/v1/devices/porch_light/command", json={"command": "turn_on"}).status_code == 200
+        order(http, "porch_light", "turn_on")
     before = state_of(api, "porch_light")
     parts.begin("api2")
     with parts["api2"].login(SARAH) as http:

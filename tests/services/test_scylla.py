@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from deploy.services.engines.cassandra import CASSANDRA
@@ -41,7 +42,7 @@ def home() -> str:
 @pytest.fixture
 def event(home: str) -> Callable[..., Event]:
     def event(number: int, **changes) -> Event:
-        return replace(
+        return msgspec.structs.replace(
             Event(
                 home_id=home, event_id=f"e{number:05}", event_type="motion", at=AT + number * SECOND, received_at=AT,
                 device_id=f"d{number % 7}", payload={"n": number},

@@ -20,7 +20,7 @@ CONCERNS = {"users": "PostgreSQL", "events": "Cassandra", "devices": "MongoDB", 
 
 
 def is_ready(up: Up) -> dict | None:
-    with up.http() as http:
+    with up.http(up.token()) as http:
         told = http.get("/ready").json()
     return told if told["status"] == "ready" and told["history"] == "ready" else None
 
