@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 ROOMS := agent api chat_ui deploy evals homeguard mcp_servers memory pipeline scenarios tools
 
-.PHONY: run install install-dev test services services-stop test-services integration-test check bench bench-engines eval lock format clean
+.PHONY: run install install-dev test test-long load-test services services-stop test-services integration-test check bench bench-engines eval lock format clean
 
 run: install
 	@exec $(BIN)/homeguard up $(ARGS)
@@ -30,6 +30,13 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 test: install-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
+# The long forms of the tests that kill, cut the power, damage files, flood and fuzz: hours, each prints a table.
+test-long: install-dev
+	HOMEGUARD_LONG=1 $(BIN)/python -m pytest tests/crash tests/fuzz tests/hostile tests/pipeline tests/agent -s $(ARGS)
+
+load-test: install
+	$(BIN)/homeguard load $(ARGS)
+
 # Real servers on this machine, on loopback: see "Real servers" in docs/operations.md.
 services:
 	@PYTHON="$(PYTHON)" bash deploy/services/services.sh start
@@ -53,8 +60,10 @@ check: install-dev
 eval: install
 	$(BIN)/homeguard eval run $(ARGS)
 
+BENCHES := pipeline start mqtt automation fanout reads overload tokens
+# One of them alone: make bench BENCHES=reads ARGS=...
 bench: install-dev
-	$(BIN)/python -m evals.bench.pipeline $(ARGS)
+	@for name in $(BENCHES); do echo "== $$name"; $(BIN)/python -m evals.bench.$$name $(ARGS) || exit 1; done
 
 # Needs `make services`; one run at a time.
 bench-engines: install-dev

@@ -25,6 +25,8 @@ from scenarios.recorded import Line, device_of, read_line
 _BATCH: Final = 500
 _MAX_LINE: Final = 64 * 1024
 _MAX_LINES: Final = 5_000_000
+#: How long a replay waits for what was told before it to be worked off.
+_ROOM_LIMIT_S: Final = 60.0
 _MAX_REFUSED: Final = 20
 _MAX_AHEAD: Final = timedelta(hours=24)
 
@@ -90,6 +92,7 @@ async def replay(
         batch.append(_event(line, home.id, line.at + shift, clock.now()))
         counts[line.event_type] += 1
         if len(batch) >= _BATCH or number == len(lines):
+            await intake.room(_ROOM_LIMIT_S)
             await intake.submit(batch)
             batch = []
             if on_progress is not None:

@@ -19,18 +19,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import jwt
 from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 Json = dict[str, Any]
 COOKIE = "homeguard_session"
 PASSWORD = "demo123"
+POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 STATIC = Path(__file__).parents[2] / "api" / "static"
 
 
@@ -40,10 +42,13 @@ def now() -> datetime:
 
 @dataclass
 class FakeHome:
-    """Everything that the fake server knows. `secret` signs the cookies, `card_seconds` is how long a card is open."""
+    """Everything that the fake server knows. `secret` signs the cookies, `card_seconds` is how long a card is open,
+    `cards_after_s` how long the answer takes how a card was when it was asked for; `cards_asked` counts those."""
 
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(48))
     card_seconds: int = 300
+    cards_after_s: float = 0.0
+    cards_asked: int = 0
     pin: str | None = None
     sessions: dict[str, str] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
@@ -162,6 +167,35 @@ async def script(home: FakeHome, text: str, thread: str, turn: str) -> AsyncIter
             yield event
         yield "confirmation", {"confirmation": card}
         answer, status = "I need your yes for that: unlocking the **front door** lets anyone in.", "waiting"
+    elif "get ready" in wanted:
+        card = home.ask(thread, turn, home.devices["front_door_lock"], "unlock", {"lock": "unlocked"})
+        cards.append(card["id"])
+        async for event in call(
+            "devices", "control_devices", {"command": "lock"}, {"confirmation": card["id"]}, "asked"
+        ):
+            yield event
+        back = {"device_id": "back_door_lock", "command": "lock"}
+        told = (
+            ("Lock Back Door Lock", back, "confirmed", "", ""),
+            ("Close Garage Door", {"device_id": "garage_door", "command": "close"}, "sent", "", ""),
+            ("Set Thermostat to 72\u00b0F", {"device_id": "thermostat", "command": "set_temperature"}, "failed",
+             "it did not answer", ""),
+            ("Unlock Front Door Lock", {"device_id": "front_door_lock", "command": "unlock"}, "card", "", card["id"]),
+        )  # fmt: skip
+        yield "plan", {
+            "steps": [
+                {"id": "c1", **what, "text": says, "tier": 3 if asked else 1, "state": state, "reason": reason,
+                 "confirmation_id": asked}
+                for says, what, state, reason, asked in told
+            ]
+        }  # fmt: skip
+        yield "confirmation", {"confirmation": card}
+        home.remember(thread, turn, "assistant", "Back is locked.", confirmations=cards, commands=[
+            back | {"device": "Back Door Lock", "outcome": "confirmed", "reason": ""}
+        ])  # fmt: skip
+        yield "answer", {"text": "The **back door** is locked. The rest waits.", "evidence": []}
+        yield "done", {"status": "waiting", "model": "fake", "tokens": {"input": 1, "output": 1}, "duration_ms": 1}
+        return
     elif "lock the back" in wanted:
         home.devices["back_door_lock"]["state"]["lock"] = "locked"
         arguments = {"device_id": "back_door_lock", "command": "lock"}
@@ -274,7 +308,11 @@ def build(home: FakeHome) -> Starlette:
             if body["approve"] and home.pin is not None and body.get("pin") != home.pin:
                 return _error(403, "WRONG_PIN", "That PIN is not right.")
             await home.decide(card, email, body["approve"])
-        return JSONResponse(card)
+            return JSONResponse(card)
+        told = JSONResponse(card)
+        home.cards_asked += 1
+        await asyncio.sleep(home.cards_after_s)
+        return told
 
     async def chat(body: Json, email: str) -> Response:
         text = str(body["message"])
@@ -322,12 +360,26 @@ def build(home: FakeHome) -> Starlette:
             home.publish("device_event", said | {"timestamp": now().isoformat()})
         elif what == "set":
             home.card_seconds, home.pin = body.get("card_seconds", home.card_seconds), body.get("pin", home.pin)
-        return JSONResponse({"ok": True, "listeners": len(home.listeners)})
+            home.cards_after_s = body.get("cards_after_s", home.cards_after_s)
+        return JSONResponse({"ok": True, "listeners": len(home.listeners), "cards_asked": home.cards_asked})
 
     async def page(request: Request) -> Response:
-        name = "login.html" if request.url.path == "/login" else "confirm.html"
-        policy = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-        return FileResponse(STATIC / name, headers={"content-security-policy": policy})
+        return FileResponse(STATIC / "login.html", headers={"content-security-policy": POLICY})
+
+    async def question(request: Request) -> Response:
+        """The page of a question as the real server draws it; its link is the question's id."""
+        from api.question_page import question_page
+
+        found, card = await who(request), home.cards.get(request.path_params["id"])
+        if found is None or card is None:
+            return RedirectResponse(f"/login?next={request.url.path}", 303)
+        if request.method == "POST" and card["state"] == "open":
+            pressed = parse_qs((await request.body()).decode())
+            await home.decide(card, found[0], pressed["answer"] == ["yes"])
+        page = question_page(
+            card, home="Maple Street", me=home.users[found[0]]["id"], now=now(), action=request.url.path
+        )  # fmt: skip
+        return HTMLResponse(page, headers={"content-security-policy": POLICY})
 
     async def index(request: Request) -> Response:
         return RedirectResponse("/chat/", 307)
@@ -336,7 +388,7 @@ def build(home: FakeHome) -> Starlette:
         routes=[
             Route("/", index),
             Route("/login", page),
-            Route("/confirm/{id}", page),
+            Route("/confirm/{id}", question, methods=["GET", "POST"]),
             Mount("/static", StaticFiles(directory=STATIC)),
             Route("/api/v1/auth/login", login, methods=["POST"]),
             Route("/api/v1/auth/demo", demo),
