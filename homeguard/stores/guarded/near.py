@@ -1,9 +1,12 @@
-"""Stores as reflexes see them: what this folder knows is asked, so nothing remote is waited for; writes go on whole."""
+"""Stores as reflexes see them: what this folder knows is asked, so nothing remote is waited for; writes go on whole.
 
-from collections.abc import Mapping, Sequence
+Only a home that this folder does not know at all, which another process may have made a moment ago, is asked for.
+"""
+
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from homeguard.errors import StoreUnavailable
 from homeguard.model import ArmState, Automation, Device, Home, HomeMode, LiveState, Member, User
@@ -13,6 +16,8 @@ from homeguard.ports.live_state import LiveStateStore, StateChange
 from homeguard.ports.users import UserStore
 
 __all__: Final = ["MergedLive", "NearAutomations", "NearDevices", "NearUsers"]
+
+T = TypeVar("T")
 
 
 class NearUsers:
@@ -41,7 +46,8 @@ class NearUsers:
         await self._whole.put_home(home)
 
     async def home(self, home_id: str) -> Home | None:
-        return await self._local.home(home_id)
+        home = await self._local.home(home_id)
+        return home if home is not None or not home_id else await _unless_away(self._whole.home(home_id), None)
 
     async def homes(self) -> list[Home]:
         return await self._local.homes()
@@ -56,7 +62,8 @@ class NearUsers:
         return await self._local.members(home_id)
 
     async def homes_of(self, user_id: str) -> list[Member]:
-        return await self._local.homes_of(user_id)
+        members = await self._local.homes_of(user_id)
+        return members if members or not user_id else await _unless_away(self._whole.homes_of(user_id), [])
 
 
 class NearDevices:
@@ -70,10 +77,14 @@ class NearDevices:
         await self._whole.put(devices)
 
     async def get(self, home_id: str, device_id: str) -> Device | None:
-        return await self._local.get(home_id, device_id)
+        device = await self._local.get(home_id, device_id)
+        if device is not None or not home_id or await self._local.of_home(home_id):
+            return device
+        return await _unless_away(self._whole.get(home_id, device_id), None)
 
     async def of_home(self, home_id: str) -> list[Device]:
-        return await self._local.of_home(home_id)
+        devices = await self._local.of_home(home_id)
+        return devices if devices or not home_id else await _unless_away(self._whole.of_home(home_id), [])
 
     async def delete(self, home_id: str, device_id: str) -> bool:
         return await self._whole.delete(home_id, device_id)
@@ -146,6 +157,13 @@ class MergedLive:
 
     async def silent_since(self, before: datetime) -> list[LiveState]:
         return await self._near.silent_since(before)
+
+
+async def _unless_away(asked: Awaitable[T], otherwise: T) -> T:
+    try:
+        return await asked
+    except StoreUnavailable:
+        return otherwise
 
 
 def _merged(near: LiveState, far: LiveState) -> LiveState:
