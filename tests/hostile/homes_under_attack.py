@@ -282,6 +282,7 @@ class Homes:
     async def reset(self, home: Attacked) -> None:
         """The same home as at first, with an empty ledger, a while later: no question is open, no budget used up."""
         self.clock.step(timedelta(minutes=11))
+        await self.commands.expire_open()  # as the process does all the time
         wanted = furnished(home.id)
         if {d.id: d for d in await self.stores.devices.of_home(home.id)} != {d.id: d for d in wanted}:
             await self.stores.devices.put(wanted)
