@@ -25,7 +25,10 @@ from homeguard.ports.stores import Stores
 from homeguard.stores.sqlite.open import open_embedded
 
 LONG = os.environ.get("HOMEGUARD_LONG") == "1"
-CYCLES, SEED, END_S = (100 if LONG else 5), 20261121, 10.0 + 2.7  # the goodbye is so much longer here
+CYCLES, SEED, END_S = (100 if LONG else 5), 20261121, 10.0
+#: The time that `/ready` says no before the doors close: the real one in the long form, which a busy machine sleeps
+#: over; one that nobody can miss in the short form, which runs beside others.
+GOODBYE = () if LONG else ("a_long_goodbye",)
 
 
 @dataclass(slots=True)
@@ -114,7 +117,7 @@ async def run_and_end(folder: Path, cycles: int, *mutants: str) -> tuple[Ledger,
 async def test_an_orderly_end_under_load_loses_nothing_and_leaves_nothing_to_do_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ledger, broken, ends = await run_and_end(tmp_path, CYCLES, "a_long_goodbye")
+    ledger, broken, ends = await run_and_end(tmp_path, CYCLES, *GOODBYE)
 
     if LONG:
         with capsys.disabled():
