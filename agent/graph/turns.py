@@ -53,7 +53,8 @@ class Turns:
         if not snapshot.values.get("principal"):
             return None
         state: State = snapshot.values  # type: ignore[assignment]
-        return Look(state=state, waits=bool(snapshot.interrupts), unfinished=bool(snapshot.next))
+        # `next` leaves out a step whose result is kept already and whose checkpoint is not written yet
+        return Look(state=state, waits=bool(snapshot.interrupts), unfinished=bool(snapshot.tasks))
 
     async def forget(self, key: str) -> None:
         await self._saver.adelete_thread(key)

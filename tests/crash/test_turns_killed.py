@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from nursing import Nursery, furnish, nursery, stores_of
 from tables import table
-from turn_points import STEPS, WORDS
+from turn_points import NODES, STEPS, WORDS
 
 from homeguard.ids import derived_id
 
@@ -22,13 +22,14 @@ LONG = os.environ.get("HOMEGUARD_LONG") == "1"
 KILLS: Final = 5 if LONG else 1
 #: How long a turn may take to come to its end after the last kill.
 END_S: Final = 30.0
-ALL: Final = [f"{step}:{side}" for step in STEPS for side in ("before", "after")]
+KEPT: Final = [f"{node}:kept" for node in NODES]
+ALL: Final = [f"{step}:{side}" for step in STEPS for side in ("before", "after")] + KEPT
 #: Where the sentence was not taken yet: nothing is known of it.
 NOT_HEARD: Final = ("begin:before",)
 #: Where it was kept, and is written into the conversation at the next start.
 KEPT_UNHEARD: Final = ("begin:after", "hear:before")
 #: One of each kind in the short form, every one in the long form.
-SHORT: Final = ("hear:before", "think:before", "act:after", "wait:after", "send:after", "remember:after")
+SHORT: Final = ("hear:before", "think:before", "act:after", "wait:after", "send:after", "remember:after", *KEPT)
 
 
 async def say(http: httpx2.AsyncClient, words: str, thread: str) -> None:

@@ -1,21 +1,24 @@
 """Named points in a turn of the agent at which a process dies, and the model that makes the turn the same each time.
 
 `dies_in_turns` is planted in the nursery: a process then dies at the point that the file named by `HOMEGUARD_DIE_AT`
-holds, once. The points are `STEP:before` and `STEP:after`.
+holds, once. The points are `STEP:before` and `STEP:after`, and `NODE:kept`: what the node gave is kept, and the turn's
+checkpoint behind it is not.
 """
 
 import functools
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 WORDS: Final = "Good night"
-#: The nodes of the graph, what happens around it, and what it sets off.
-STEPS: Final = (
-    "begin", "hear", "recall", "think", "act", "wait", "answer", "remember", "forget", "gather", "send", "by words",
-)  # fmt: skip
+#: Under these names langgraph keeps that a node asks, and what it was answered.
+INTERRUPT, RESUME = "__interrupt__", "__resume__"
+#: The nodes of the graph.
+NODES: Final = ("recall", "think", "act", "wait", "answer", "remember")
+#: They, what happens around the graph, and what it sets off.
+STEPS: Final = ("begin", "hear", *NODES, "forget", "gather", "send", "by words")
 
 
 def die_here(point: str) -> None:
@@ -45,6 +48,16 @@ def watched(step: str, does: Callable[..., Awaitable[Any]]) -> Callable[..., Awa
     return watching
 
 
+def watched_keeping(keep: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    @functools.wraps(keep)
+    async def keeping(saver: Any, config: Any, writes: Sequence[tuple[str, Any]], task: str, path: str = "") -> None:
+        await keep(saver, config, writes, task, path)
+        if not {channel for channel, _ in writes} <= {INTERRUPT, RESUME}:  # no mere question, nor a mere answer to it
+            die_here(f"{path.rpartition(' ')[2]}:kept")
+
+    return keeping
+
+
 def plays_good_night() -> None:
     """The model of these processes plays one script for any words: a lock, a mode, a close and an unlock."""
     import deploy.talking
@@ -64,6 +77,8 @@ def plays_good_night() -> None:
 
 def dies_in_turns() -> None:
     """No defect: the process dies where it is told to, and has no budget, since it does the same again and again."""
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
     import homeguard.gate
     import pipeline.command.grants
     from agent.graph import build
@@ -75,8 +90,9 @@ def dies_in_turns() -> None:
 
     plays_good_night()
     homeguard.gate.AGENT_T3_BUDGET = pipeline.command.grants.AGENT_T3_BUDGET = 1_000_000  # type: ignore[misc]
-    for node in ("recall", "think", "act", "wait", "answer", "remember"):
+    for node in NODES:
         setattr(build, node, watched(node, getattr(build, node)))
+    AsyncSqliteSaver.aput_writes = watched_keeping(AsyncSqliteSaver.aput_writes)  # type: ignore[method-assign]
     for step, owner, name in (
         ("begin", Turns, "begin"),
         ("forget", Turns, "forget"),

