@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 from collections import Counter
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ from homeguard.ids import derived_id
 
 LONG = os.environ.get("HOMEGUARD_LONG") == "1"
 KILLS: Final = 5 if LONG else 1
+#: Kills at moments that nobody chose, within what such a turn takes.
+ANYWHERE, SEED = (300 if LONG else 6), 20261122
 #: How long a turn may take to come to its end after the last kill.
 END_S: Final = 30.0
 KEPT: Final = [f"{node}:kept" for node in NODES]
@@ -79,8 +82,8 @@ async def good_night(server: Nursery, die_at: Path, point: str, thread: str) -> 
         return True, await to_its_end(http, thread)
 
 
-async def heard(http: httpx2.AsyncClient, thread: str) -> None:
-    async with asyncio.timeout(END_S):
+async def heard(http: httpx2.AsyncClient, thread: str, within_s: float = END_S) -> None:
+    async with asyncio.timeout(within_s):
         while (await http.get("/api/v1/ai/chat/history", params={"thread_id": thread})).status_code != 200:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.02)
 
@@ -143,6 +146,48 @@ async def test_a_turn_that_is_killed_anywhere_acts_once_and_ends_in_words(
             print(table("point,kills,last words", [(p, KILLS, words[p][:80]) for p in points]))
     assert (wrong, missed) == ([], [])
     assert [p for p in points if not words[p]] == [p for p in NOT_HEARD if p in points]
+
+
+async def cut_short(server: Nursery, thread: str, after_s: float) -> str:
+    """One turn whose process is killed so long after the words were sent; its last words, `""` if it was not taken."""
+
+    async def visit() -> None:
+        with suppress(httpx2.TransportError):
+            async with server.client() as http:
+                await say(http, WORDS, thread)
+                await to_its_end(http, thread)
+
+    async with server.client() as http:  # the assistant comes in behind `ready`
+        assert (await http.get("/.well-known/oauth-protected-resource/mcp", timeout=90)).status_code == 200
+    visiting = asyncio.ensure_future(visit())
+    await asyncio.sleep(after_s)
+    assert await server.end(signal.SIGKILL) == -signal.SIGKILL
+    await visiting
+    await server.start()
+    async with server.client() as http:
+        with suppress(TimeoutError):
+            await heard(http, thread, within_s=2.0)
+        return await to_its_end(http, thread)
+
+
+@pytest.mark.timeout(1800 if LONG else 120)
+async def test_a_turn_that_is_killed_at_any_moment_acts_once_and_ends_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chance, home_id, die_at = random.Random(SEED), await furnish(tmp_path / "data"), tmp_path / "die-at"
+    words: dict[str, str] = {}
+    with nursery(tmp_path, "dies_in_turns", env={"HOMEGUARD_DIE_AT": str(die_at)}) as server:
+        await server.start()
+        for number in range(ANYWHERE):
+            words[f"t-{number}"] = await cut_short(server, f"t-{number}", chance.uniform(0, 0.35))
+        assert await server.end(signal.SIGTERM) == 0
+        wrong = await counted(server, home_id, die_at.with_suffix(".sent"), {thread: thread for thread in words})
+
+    if LONG:
+        with capsys.disabled():
+            print(table("turns,last words", [(n, said[:80]) for said, n in Counter(words.values()).most_common()]))
+    assert wrong == []
+    assert any(words.values())
 
 
 @pytest.mark.timeout(120)
