@@ -4,9 +4,10 @@ import asyncio
 import os
 import random
 import signal
+import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -63,10 +64,27 @@ async def to_its_end(http: httpx2.AsyncClient, thread: str) -> str:
             await asyncio.sleep(0.02)
 
 
+async def at_rest(server: Nursery) -> None:
+    """Until no turn is under way: the last words of one are there before its last step is over."""
+    async with asyncio.timeout(END_S):
+        while await asyncio.to_thread(under_way, server.data / "checkpoints.db"):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.02)
+
+
+def under_way(checkpoints: Path) -> int:
+    if not checkpoints.exists():
+        return 0
+    with closing(sqlite3.connect(f"file:{checkpoints}?mode=ro", uri=True)) as found:
+        if not found.execute("SELECT 1 FROM sqlite_master WHERE name = 'checkpoints'").fetchone():
+            return 0
+        return int(found.execute("SELECT count(*) FROM checkpoints").fetchone()[0])
+
+
 async def good_night(server: Nursery, die_at: Path, point: str, thread: str) -> tuple[bool, str]:
     """One turn that meets its point; whether it died there, and its last words in the end. The server runs before and
     after it."""
     words = ""
+    await at_rest(server)  # or the turn before would die at this point in its place
     await asyncio.to_thread(die_at.write_text, point)
     async with server.client() as http:
         await say(http, WORDS, thread)
