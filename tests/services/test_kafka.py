@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.partitioner import murmur2
+from freezing import freeze, thaw
 
 from deploy.services.site import Site
 from homeguard.clock import SystemClock
@@ -84,11 +84,11 @@ class Private:
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
         """Its connections stay and take bytes, and nothing is answered."""
-        os.kill(self._pid, signal.SIGSTOP)
+        freeze(self._pid)
         try:
             yield
         finally:
-            os.kill(self._pid, signal.SIGCONT)
+            thaw(self._pid)
 
 
 @pytest.fixture(scope="module")

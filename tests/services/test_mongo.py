@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from freezing import freeze, thaw
 from pymongo import AsyncMongoClient
 
 from deploy.services.site import Site
@@ -76,11 +76,11 @@ class Private:
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
         """Its connections stay and take bytes, and nothing is answered."""
-        os.kill(self._pid, signal.SIGSTOP)
+        freeze(self._pid)
         try:
             yield
         finally:
-            os.kill(self._pid, signal.SIGCONT)
+            thaw(self._pid)
 
 
 @pytest.fixture

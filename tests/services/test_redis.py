@@ -2,11 +2,9 @@
 
 import asyncio
 import contextlib
-import os
 import random
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import uuid
@@ -15,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from freezing import freeze, thaw
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
@@ -63,9 +62,10 @@ class OwnRedis:
                 assert self._process.poll() is None, (self._folder / "log").read_text()
                 await asyncio.sleep(0.02)
 
-    def signal(self, number: int) -> None:
+    @property
+    def pid(self) -> int:
         assert self._process is not None
-        os.kill(self._process.pid, number)
+        return self._process.pid
 
     def kill(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -477,12 +477,12 @@ async def test_a_frozen_server_makes_every_call_unavailable_in_time_and_nothing_
                 for n in range(20)
             ]
         )
-        own.signal(signal.SIGSTOP)
+        freeze(own.pid)
         try:
             async with asyncio.timeout(10):
                 assert set(await every_call(stores)) == {"StoreUnavailable"}
         finally:
-            own.signal(signal.SIGCONT)
+            thaw(own.pid)
         # Given up half way, by their callers.
         given_up = [asyncio.create_task(stores.live.all("h1")) for _ in range(20)]
         await asyncio.sleep(0)
@@ -531,12 +531,12 @@ async def test_a_subscriber_hears_again_after_an_outage_and_is_told_of_the_gap(o
                     pass
             await own.start()
         else:
-            own.signal(signal.SIGSTOP)
+            freeze(own.pid)
             waiting = asyncio.create_task(read(feed, 1))
             # Silence is noticed after four seconds.
             done, _ = await asyncio.wait([waiting], timeout=6)
             assert not done
-            own.signal(signal.SIGCONT)
+            thaw(own.pid)
             feed = chained(await asyncio.wait_for(waiting, 15), feed)
 
         gap = Live(home_id="h1", kind="gap", data={"missed": 0})

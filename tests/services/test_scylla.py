@@ -1,8 +1,6 @@
 """What only the cluster promises: refusals at the start, one schema, servers that die, freeze or are cut off."""
 
 import asyncio
-import os
-import signal
 import subprocess
 import time
 import uuid
@@ -14,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from freezing import freeze, thaw
 
 from deploy.services.engines.cassandra import CASSANDRA
 from deploy.services.room import Room, free_ports
@@ -621,9 +620,10 @@ class Server:
             return CASSANDRA.is_healthy(self._room)
         return False
 
-    def send(self, sign: signal.Signals) -> None:
+    @property
+    def pid(self) -> int:
         assert self.process is not None
-        os.kill(self.process.pid, sign)
+        return self.process.pid
 
     def kill(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -728,14 +728,14 @@ async def test_a_frozen_server_is_unavailable_in_time_and_the_same_stores_go_on_
     async with open_scylla(server.hosts, CLOCK, keyspace="frozen", login=login, deadline_s=2) as stores:
         await stores.events.append([event(1)])
         await stores.anomalies.append([odd])
-        server.send(signal.SIGSTOP)
+        freeze(server.pid)
         try:
             for call in (stores.events.append([event(2)]), stores.events.latest(home, ["d1"]), stores.engine.ping()):
                 with pytest.raises(StoreUnavailable):
                     async with asyncio.timeout(8):
                         await call
         finally:
-            server.send(signal.SIGCONT)
+            thaw(server.pid)
 
         await until(lambda: stores.events.append([event(2)]), RECOVERY_S)
         assert await all_of(stores, home) == [event(2), event(1)]

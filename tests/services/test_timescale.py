@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import signal
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from freezing import freeze, thaw
 
 from deploy.services.site import Site
 from homeguard.clock import SystemClock
@@ -473,13 +473,11 @@ class Private:
     def frozen(self) -> Iterator[None]:
         """Connections stay and take bytes, and nothing is answered: neither new ones nor those there are."""
         pids = [self._pid, *_children(self._pid)]
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+        freeze(*pids)
         try:
             yield
         finally:
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
+            thaw(*pids)
 
 
 def _children(pid: int) -> list[int]:
