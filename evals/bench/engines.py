@@ -19,7 +19,7 @@ from evals.bench.engines_adapters import beside, measure
 from evals.bench.engines_adapters_kafka import kafka
 from evals.bench.engines_counted import counted, states
 from evals.bench.engines_ours import Taken
-from evals.bench.engines_place import GROUNDS, SIDES, Place, place
+from evals.bench.engines_place import SIDES, Place, place
 from evals.bench.engines_records import events, strange
 from evals.bench.table import Row, table
 from homeguard.clock import SystemClock
@@ -74,7 +74,7 @@ async def _bench(services: Mapping[str, str], folder: Path, options: argparse.Na
     only = set(filter(None, options.only.split(",")))
     async with place(services, folder) as found:
         rows: dict[str, list[Row]] = defaultdict(list)
-        for ground in GROUNDS:
+        for ground in found.grounds:
             if not only or ground in only:
                 await _rounds(found, ground, options.events, options.repeat, rows)
         several = [pairs for name, pairs in _ADAPTERS.items() if not only or name in only or "adapters" in only]

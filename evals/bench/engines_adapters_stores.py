@@ -16,7 +16,7 @@ from evals.bench import engines_bare
 from evals.bench.engines_adapters import Pair
 from evals.bench.engines_bare_cassandra import BUCKETS
 from evals.bench.engines_heard import Heard, heard
-from evals.bench.engines_place import GROUNDS, Place
+from evals.bench.engines_place import Place
 from evals.bench.engines_records import DEVICES, device, events, homes
 from homeguard.clock import SystemClock
 from homeguard.ids import device_uuid
@@ -90,7 +90,7 @@ async def cassandra(place: Place) -> AsyncIterator[Sequence[Pair]]:
 async def readings(place: Place) -> AsyncIterator[Sequence[Pair]]:
     async with AsyncExitStack() as stack:
         pairs: list[Pair] = []
-        for ground in GROUNDS:
+        for ground in place.grounds:
             ours = await stack.enter_async_context(open_timescale(place.readings_url(ground, "ours"), SystemClock()))
             pool = await asyncpg.create_pool(place.readings_url(ground, "bare"), min_size=1, max_size=8)
             stack.push_async_callback(pool.close)

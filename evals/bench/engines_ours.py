@@ -36,13 +36,16 @@ class Taken:
 
 
 class Watched:
-    """A `Log` that sees when the first records come and when `n` are committed."""
+    """A `Log` that sees when the first records come, and when `n` were read and are committed: a commit names the last
+    record of each partition only."""
 
     def __init__(self, log: Log, n: int, taken: Taken, finished: Callable[[], None]) -> None:
         self._log = log
         self._left = n
         self._taken = taken
         self._finished = finished
+        #: Topic and partition -> the last offset that was read and is not committed.
+        self._open: dict[tuple[str, int], int] = {}
         self._has_begun = False
 
     async def append(self, records: Sequence[NewRecord]) -> None:
@@ -53,12 +56,16 @@ class Watched:
         if records and not self._has_begun:
             self._has_begun = True
             self._taken.begin()
+        self._left -= len(records)
+        self._open |= {(r.topic, r.partition): r.offset for r in records}
         return records
 
     async def commit(self, group: str, records: Sequence[Record]) -> None:
         await self._log.commit(group, records)
-        self._left -= len(records)
-        if self._left <= 0:
+        for r in records:
+            if r.offset >= self._open.get((r.topic, r.partition), r.offset + 1):
+                del self._open[r.topic, r.partition]
+        if self._left <= 0 and not self._open:
             self._taken.end()
             self._finished()
 

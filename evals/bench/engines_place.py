@@ -28,7 +28,7 @@ from homeguard.stores.scylla.open import open_scylla
 from homeguard.stores.timescale.open import open_timescale
 
 #: Grounds of readings, and whether TimescaleDB is used there.
-GROUNDS: Final[Mapping[str, bool]] = {"plain": False, "timescale": True}
+_GROUNDS: Final[Mapping[str, bool]] = {"plain": False, "timescale": True}
 #: The last of Redis's databases: it is emptied.
 REDIS_DATABASE: Final = 15
 SIDES: Final = ("ours", "bare")
@@ -41,6 +41,12 @@ class Place:
     services: Mapping[str, str]
     name: str
     folder: Path
+
+    @property
+    def grounds(self) -> Mapping[str, bool]:
+        """Those that this PostgreSQL has: TimescaleDB only where it is installed."""
+        has_extension = "TIMESCALE_EXTENSION_URL" in self.services
+        return {ground: extension for ground, extension in _GROUNDS.items() if has_extension or not extension}
 
     def keyspace(self, side: str) -> str:
         return f"{self.name}_{side}"
@@ -82,7 +88,7 @@ async def place(services: Mapping[str, str], folder: Path) -> AsyncIterator[Plac
     """Made with our migrations, for both sides."""
     found = Place(services=services, name=f"b{uuid.uuid4().hex[:8]}", folder=folder)
     databases = [urlsplit(found.postgres_url).path[1:]]
-    databases += [urlsplit(found.readings_url(ground, side)).path[1:] for ground in GROUNDS for side in SIDES]
+    databases += [urlsplit(found.readings_url(ground, side)).path[1:] for ground in found.grounds for side in SIDES]
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         server = await asyncpg.connect(services["POSTGRES_URL"], timeout=10)
@@ -97,7 +103,7 @@ async def place(services: Mapping[str, str], folder: Path) -> AsyncIterator[Plac
         for side in SIDES:
             async with open_scylla(services["SCYLLA_HOSTS"], clock, keyspace=found.keyspace(side)):
                 pass
-            for ground, extension in GROUNDS.items():
+            for ground, extension in found.grounds.items():
                 async with open_timescale(found.readings_url(ground, side), clock, extension=extension):
                     pass
         async with (
