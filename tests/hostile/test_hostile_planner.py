@@ -11,9 +11,8 @@ from homes_under_attack import open_homes
 from planner import Planner
 
 LONG = os.environ.get("HOMEGUARD_LONG") == "1"
-#: Each seed is a sequence. A long run can be parted: from which seed on, and how many.
-FIRST = int(os.environ.get("HOMEGUARD_FIRST", "0"))
-SEQUENCES = int(os.environ.get("HOMEGUARD_SEQUENCES", "100000" if LONG else "5000"))
+#: Each seed is a sequence.
+SEQUENCES = 100_000 if LONG else 5_000
 #: Sequences within which a planted hole must show.
 ENOUGH = 2_000
 #: Homes that are attacked at the same time, each with stores and a clock of its own.
@@ -23,7 +22,7 @@ AT_ONCE = 6
 async def attack(folder: Path, sequences: int, *, stop_at_breach: bool = False) -> dict[str, Any]:
     """Plays that many sequences, one a seed; what happened, over all of them."""
     told: dict[str, Any] = {"sequences": 0, "effects": 0, "dangerous": 0, "breaches": []}
-    seeds = iter(range(FIRST, FIRST + sequences))
+    seeds = iter(range(sequences))
 
     async def one(part: int) -> None:
         async with open_homes(folder / str(part)) as homes:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 from instances import until
@@ -10,13 +11,18 @@ from instances import until
 def freeze(*pids: int) -> None:
     """Stop these processes. When `kill` returns the signal is only under way: this waits until no thread runs."""
     for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+        _send(pid, signal.SIGSTOP)
     until(lambda: all(_stands(task) for pid in pids for task in Path(f"/proc/{pid}/task").glob("*/stat")))
 
 
 def thaw(*pids: int) -> None:
     for pid in pids:
-        os.kill(pid, signal.SIGCONT)
+        _send(pid, signal.SIGCONT)
+
+
+def _send(pid: int, sign: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # a server's helpers come and go
+        os.kill(pid, sign)
 
 
 def _stands(stat: Path) -> bool:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import random
-import signal
 import socket
 import subprocess
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
+from freezing import freeze, thaw
 
 from homeguard.clock import SystemClock
 from homeguard.errors import StoreUnavailable
@@ -58,7 +58,7 @@ class Server:
         self._programs = found[-1].parent
         self._as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] if os.getuid() == 0 else []
         self._process: subprocess.Popen[bytes] | None = None
-        self._frozen: list[psutil.Process] = []
+        self._frozen: list[int] = []
         self.port = _free_port()
         self.url = f"postgresql://app@127.0.0.1:{self.port}/postgres"
         self._run("initdb", "-D", str(folder / "data"), "-U", "app", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8")
@@ -95,15 +95,11 @@ class Server:
 
     def freeze(self) -> None:
         """It keeps its connections, takes new ones into the queue, and answers nobody."""
-        self._frozen = self._all()
-        for process in self._frozen:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGSTOP)
+        self._frozen = [process.pid for process in self._all()]
+        freeze(*self._frozen)
 
     def thaw(self) -> None:
-        for process in self._frozen:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGCONT)
+        thaw(*self._frozen)
         self._frozen = []
 
     def _all(self) -> list[psutil.Process]:
