@@ -10,11 +10,16 @@ from homeguard.vocabulary import CAPABILITIES, CommandSpec, Slot
 
 
 def commands_of(device: Device) -> dict[str, tuple[str, CommandSpec]]:
-    """Every command that this device takes: name -> (capability, spec). The first capability that has it wins."""
+    """Every command that this device takes: name -> (capability, spec). The first capability that has it wins.
+
+    `config["commands"]`, where it is a list, names the only ones that it takes of those.
+    """
     found: dict[str, tuple[str, CommandSpec]] = {}
+    only = device.config.get("commands")
     for capability in device.capabilities:
         for name, spec in CAPABILITIES[capability].commands.items() if capability in CAPABILITIES else ():
-            found.setdefault(name, (capability, spec))
+            if not isinstance(only, list | tuple) or name in only:
+                found.setdefault(name, (capability, spec))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from homeguard.kinds import KINDS, Test, Words, name_words, plain_words, singular
@@ -36,12 +37,14 @@ class Targets:
     """What a phrase names. `devices` keeps the order given to `resolve`; empty when `ambiguous` is not.
 
     `unmatched` are the words that name nothing here; `ambiguous` the devices that fit equally when one was meant;
+    `missing` are those names of a list that fit nothing, while others of it did ("the lamp and the sauna").
     `suggestions` guarded devices that a typo may have meant (never acted on). `area` and `floor` are the ones that
     were named; `kind` the words of the kind ("light"); `by_name` says that a device's own name was used.
     """
 
     devices: tuple[Device, ...] = ()
     unmatched: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     ambiguous: tuple[Device, ...] = ()
     suggestions: tuple[Device, ...] = ()
     area: str = ""
@@ -123,6 +126,15 @@ def kind_at(words: Sequence[str], at: int) -> Words:
     return ()
 
 
+_FLOOR_WORDS: Final = frozenset(w for meant in FLOORS.values() for w in meant)
+
+
+@lru_cache(maxsize=4096)
+def _own_words(names: tuple[str, ...], area: str, floor: str) -> frozenset[str]:
+    """Every word of a device's names, its area and its floor."""
+    return frozenset(w for name in (*names, area, floor) if name for w in name_words(name))
+
+
 class _Home:
     """The devices of one call, with what is known about their names."""
 
@@ -159,9 +171,11 @@ class _Home:
         ids = {d.id for f in found for d in f.devices}
         if any(not f.devices for f in found) and not ids:
             return next(f for f in found if not f.devices)
+        absent = [f for f in found if not f.devices and not f.ambiguous and not f.suggestions]
         return Targets(
             devices=tuple(d for d in self.devices if d.id in ids),
             unmatched=tuple(w for f in found for w in f.unmatched),
+            missing=tuple(" ".join(f.said or f.unmatched) for f in absent),
             ambiguous=next((f.ambiguous for f in found if f.ambiguous), ()),
             kind=found[-1].kind, by_name=any(f.by_name for f in found), plural=True, area=found[0].area,
             said=tuple(w for f in found for w in f.said),
@@ -280,7 +294,16 @@ class _Home:
             self._seen = key, (at_area, at_floor, at_kind)
         return self._seen[1]
 
+    def _touches(self, device: Device, bag: list[str]) -> bool:
+        """Whether any word of the phrase can have to do with the device: most devices are done with here."""
+        own = _own_words((device.name, *device.aliases), device.area, device.floor)
+        if not own.isdisjoint(bag) or (own & _FLOOR_WORDS and not FLOORS.keys().isdisjoint(bag)):
+            return True
+        return any(test(device) for _, _, test in self._places(bag)[2])
+
     def _match(self, device: Device, bag: list[str], loosely: bool = False) -> _Match | None:
+        if not self._touches(device, bag):
+            return None
         forms = [name_words(n) for n in (device.name, *device.aliases)]
         explained = [False] * len(bag)
         full = 0
@@ -371,9 +394,12 @@ class _Home:
             if not picked:
                 return Targets(area=self.areas.get(self.near, ""), kind=kind, unmatched=kind, said=said)
         by_name = all(m.partial or m.full for m in picked)
+        placed = (
+            named_area or house or (bool(self.near) and all(name_words(m.device.area) == self.near for m in picked))
+        )
         return self._answer(
             picked, area, kind, said, by_name=by_name, plural=plural,
-            group=group or exclude or (bool(kind or only_place) and not by_name),
+            group=group or exclude or (bool(kind or only_place) and not by_name and placed),
         )  # fmt: skip
 
     def _answer(
@@ -383,7 +409,7 @@ class _Home:
         floor = next((m.device.floor for m in picked if m.area), "")
         guarded = any(d.type in GUARDED_TYPES for d in found)
         if len(found) > 1 and ((not group) or (guarded and not plural)):
-            if guarded or by_name:
+            if guarded or by_name or kind:
                 return Targets(ambiguous=found, area=area, kind=kind, by_name=by_name, said=said, floor=floor)
             group = True
         return Targets(

@@ -133,14 +133,15 @@ CAPABILITIES: Final[Mapping[str, Capability]] = {
         },
     ),
     "contact": Capability({"open": _BOOL}),
-    "motion": Capability({"motion": _BOOL, "intensity": Slot("number", 0, 1), "confidence": Slot("number", 0, 1)}),
+    # how strong is 0 to 1 where a sensor says it; a device's own level may be called so too, and goes further
+    "motion": Capability({"motion": _BOOL, "intensity": Slot("number", 0), "confidence": Slot("number", 0, 1)}),
     "occupancy": _sensor("occupancy"),
     "smoke": Capability({"smoke": _BOOL, "density": Slot("number", 0, 1)}),
     "heat": _sensor("heat"),
     "co": _sensor("co"),
     "gas": _sensor("gas"),
     "water_leak": _sensor("water_leak"),
-    "glass_break": Capability({"glass_break": _BOOL, "intensity": Slot("number", 0, 1)}),
+    "glass_break": Capability({"glass_break": _BOOL, "intensity": Slot("number", 0)}),
     "vibration": _sensor("vibration"),
     "tamper": _sensor("tamper"),
     "climate": Capability(
@@ -252,6 +253,8 @@ CAPABILITIES: Final[Mapping[str, Capability]] = {
             "locate": CommandSpec(),
         },
     ),
+    # something that is run and comes to an end: a washer, a compactor
+    "cycle": Capability({"running": _BOOL}, {"start": _fixed(running=True), "stop": _fixed(running=False)}),
     "power": Capability(
         {
             name + phase: _NUMBER

@@ -26,6 +26,15 @@ _SET: Final[Mapping[str, str]] = {
     "set_temperature": "set_temperature",
     "set_volume": "set_volume", "return_to_base": "charge", "start": "clean",
 }  # fmt: skip
+#: Their command -> ours.
+_TAKES: Final[Mapping[str, str]] = {
+    "set_degree": "set_position", "set_song": "play_media", "set_artist": "play_media", "set_style": "play_media",
+    "pack": "start",
+}  # fmt: skip
+#: The vacuum robot stands in every home without its commands, and takes these all the same.
+_VACUUM_MODES: Final = ("auto", "strong", "sleep")
+#: A room's heating is given the range of a boiler in most homes, and requests below it are called valid.
+_BOILER_FROM: Final = 30.0
 
 
 class HomeBench:
@@ -33,13 +42,14 @@ class HomeBench:
         assert isinstance(raw, Mapping)
         devices: list[Device] = []
         states: dict[str, Mapping[str, Any]] = {}
+        rooms = [_place(r) for r in raw["rooms"] if r[:1].islower()]
         for entry in raw["devices"]:
-            device, state = _device(entry)
+            device, state = _device(entry, rooms)
             devices.append(device)
             states[device.id] = state
         return CaseHome(
             devices=tuple(devices), states=states, raw={str(e["id"]): e for e in raw["devices"]},
-            areas=tuple(_place(r) for r in raw["rooms"] if r[:1].islower()),
+            areas=tuple(rooms),
         )  # fmt: skip
 
     def outcome(
@@ -51,6 +61,12 @@ class HomeBench:
 
 def _back(sent: Mapping[str, Any]) -> dict[str, Any]:
     command, parameters = str(sent["command"]), sent.get("parameters", {})
+    if command == "set_option" and parameters["name"] == "cleaning_area":
+        room = next((r for r, said in _SPOKEN.items() if said == str(parameters["option"]).lower()), "")
+        args = [(room or str(parameters["option"]).lower()).replace("_", "").replace(" ", "")]
+        return {"device": sent["device_id"], "command": "set_cleaning_area", "args": args}
+    if command == "start" and str(sent["device_id"]).endswith(".trash"):
+        return {"device": sent["device_id"], "command": "pack", "args": []}
     if command in ("set_level", "set_option"):
         return {
             "device": sent["device_id"],
@@ -69,7 +85,7 @@ def _place(room: str) -> str:
     return _SPOKEN.get(room, room.replace("_", " ")).capitalize()
 
 
-def _device(entry: Mapping[str, Any]) -> tuple[Device, dict[str, Any]]:
+def _device(entry: Mapping[str, Any], rooms: Sequence[str]) -> tuple[Device, dict[str, Any]]:
     word = str(entry["device_type"])
     kind, placement = _TYPES.get(word, ("appliance", ""))
     commands, attributes = set(entry["commands"]), entry["attributes"]
@@ -90,6 +106,8 @@ def _device(entry: Mapping[str, Any]) -> tuple[Device, dict[str, Any]]:
         if name == "brightness" and "set_brightness" in commands:
             capabilities.append("brightness")
             state["brightness_pct"] = value
+            if bounds:
+                ranges["brightness_pct"] = bounds
         elif name == "color" and "set_color" in commands:
             capabilities.append("color")
         elif name == "degree":
@@ -99,7 +117,7 @@ def _device(entry: Mapping[str, Any]) -> tuple[Device, dict[str, Any]]:
         elif name == "temperature" and "set_temperature" in commands:
             capabilities.append("thermostat")
             state["target_c"] = value
-            if bounds:
+            if bounds and not (word == "heating" and bounds[0] >= _BOILER_FROM):
                 ranges["target_c"] = bounds
         elif "options" in spec and f"set_{name}" in commands:
             options[name] = list(spec["options"])
@@ -115,6 +133,15 @@ def _device(entry: Mapping[str, Any]) -> tuple[Device, dict[str, Any]]:
     if "play" in commands:
         capabilities.append("media")
         state["playback"] = {"stopped": "idle"}.get(str(entry["state"]), entry["state"])
+    if "pack" in commands:
+        capabilities.append("cycle")
+        state["running"] = False
+    if kind == "vacuum":
+        capabilities.append("vacuum")
+        options |= {"mode": list(_VACUUM_MODES), "cleaning_area": list(rooms)}
+        state["mode"] = attributes.get("mode", {}).get("value")
+    elif commands:
+        config["commands"] = sorted({"set_level", "set_option", *(_TAKES.get(c, c) for c in commands)})
     if levels:
         capabilities.append("level")
         config["levels"] = levels

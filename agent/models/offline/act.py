@@ -4,15 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from agent.models.offline.acting import Cannot, Order, able, order
+from agent.models.offline.acting import UNSAID, Cannot, Order, able, cleaning_area, order
 from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
 from agent.models.offline.parts import Part, control, question, refusal
 from agent.models.offline.players import likely, play
 from agent.models.offline.wording import in_order, listed, names_of, start, the, unlocked_name
 from agent.models.offline.words import those
-from homeguard.kinds import name_words
+from homeguard.kinds import name_words, singular
 from homeguard.model import Device
+from homeguard.target_words import ALL
 from homeguard.targets import GUARDED_TYPES, Targets, resolve
 
 _TRACK_WORDS: Final = those(
@@ -38,6 +39,12 @@ _ATTRIBUTE_TYPES = {
 }  # fmt: skip
 #: What makes a home safer may be done on one clear slip of the keyboard; everything else guarded is asked about.
 _SAFER = frozenset(("lock", "close"))
+#: What always takes a card that names it: there a slip does no harm.
+_CARDED = frozenset(("unlock", "open", "disarm"))
+_OUTDOORS: Final = those(
+    "porch patio garden yard backyard driveway drive outside outdoor exterior terrace deck balcony veranda pool "
+    "lawn street"
+)
 _CLIMATE = ("thermostat", "air_conditioner", "heater")
 _EVERY_DAY = (
     "light",
@@ -59,12 +66,18 @@ class Context:
     """What the conversation was about: the devices, the action and the clause that came last."""
 
     devices: tuple[Device, ...] = ()
+    #: The devices of the last few requests, each once, the latest last.
+    recent: tuple[Device, ...] = ()
+    #: What the assistant asked for last, beside devices: "timer" with the label that it was to have.
+    pending: tuple[str, ...] = ()
     action: str = ""
     frame: Frame = field(default_factory=lambda: Frame(words=()))
     label: str = ""
     asked: bool = False
     #: Of which of these the last sentence was asked, in the order in which they were told.
     offered: tuple[Device, ...] = ()
+    #: The words of the sentence that were slips of the keyboard, as they were mended.
+    mended: frozenset[str] = frozenset()
     #: An "if" that was said before: a part with words when it does not hold, without when it does.
     condition: Part | None = None
 
@@ -83,6 +96,13 @@ class Context:
         orders = [(d, o) for d in devices if isinstance(o := order(self.action, wanted, home, d), Order)]
         return control(text, orders, home)
 
+    def spoke_of(self, devices: Sequence[Device]) -> "Context":
+        """The same with these as what was spoken of last."""
+        if not devices:
+            return self
+        kept = tuple(d for d in self.recent if d not in devices)
+        return replace(self, devices=tuple(devices), recent=(*kept, *devices)[-6:])
+
     def guess(self, found: Frame, home: Home) -> Callable[[Device], bool] | None:
         """Which devices a clause that is not carried out would have been about."""
         action = next((a for a in found.actions if a not in ("set", "raise", "lower")), "")
@@ -100,6 +120,17 @@ def act(
     if action in _SAFER and len(wanted.suggestions) == 1 and not wanted.devices:
         wanted = replace(wanted, devices=wanted.suggestions, suggestions=(), unmatched=(), by_name=True)
     after = replace(context, action=action, frame=found, asked=False, label="")
+    if wanted.devices and wanted.missing and not ALL & set(found.target):
+        part, after = carry_out(action, found, spoken, home, wanted, after)
+        return replace(part, also=tuple(refusal(name, _nowhere(name)) for name in wanted.missing)), after
+    sides = set(found.words) & {"inside", "indoor", "indoors", "outside", "outdoor", "outdoors", "exterior", "interior"}
+    if sides and len(wanted.devices) > 1:
+        outdoors = bool(sides & {"outside", "outdoor", "outdoors", "exterior"})
+        there = tuple(d for d in wanted.devices if is_outdoors(d) == outdoors)
+        wanted = replace(wanted, devices=there or wanted.devices)
+    slipped = [d for d in wanted.devices if d.type in GUARDED_TYPES and context.mended & {*name_words(d.name), action}]
+    if slipped and action not in _SAFER and action not in _CARDED:
+        wanted = Targets(suggestions=tuple(slipped))
     problem = _problem(action, found, spoken, home, wanted, context)
     if problem is not None:
         return problem, replace(
@@ -115,7 +146,7 @@ def carry_out(
     tried = [(d, order(action, found, home, d)) for d in wanted.devices]
     orders = [(d, o) for d, o in tried if isinstance(o, Order)]
     there = [d for d, o in orders if already(o, home, d)]
-    after = replace(after, devices=tuple(d for d, _ in orders) or wanted.devices)
+    after = after.spoke_of(tuple(d for d, _ in orders) or wanted.devices)
     if there:
         how = _ALREADY[orders[0][1].command]
         told = f"{start(names_of(there, 4))} {'is' if len(there) == 1 else 'are'} {how} already."
@@ -133,7 +164,20 @@ def carry_out(
             tell = part.tell
             part = replace(part, why=why, tell=lambda results: f"{tell(results) if tell else ''} {why}")
         return part, after
+    if all(isinstance(o, Cannot) and o.why == UNSAID for _, o in tried):
+        return question(spoken, f"What should I set {names_of([d for d, _ in tried], 3)} to?"), replace(
+            after, asked=True
+        )
     return refusal(spoken, _why(tried, wanted, home)), after
+
+
+def _nowhere(name: str, place: str = "") -> str:
+    return f'I can\'t find "{name}"{place} in this home.'
+
+
+def is_outdoors(device: Device) -> bool:
+    """Whether its name or its area lies outside the house."""
+    return bool(_OUTDOORS & {*name_words(device.name), *name_words(device.area)})
 
 
 _ALREADY = {"unlock": "unlocked", "open": "open", "disarm": "disarmed"}
@@ -181,7 +225,7 @@ def _problem(action: str, found: Frame, spoken: str, home: Home, wanted: Targets
     if wanted.unmatched or (not wanted.devices and wanted.said):
         words = " ".join(wanted.said) or " ".join(wanted.unmatched)
         place = f" in the {wanted.area.lower()}" if wanted.area and wanted.area.lower() not in words else ""
-        return refusal(spoken, f'I can\'t find "{words}"{place} in this home.')
+        return refusal(spoken, _nowhere(words, place))
     if not wanted.devices:
         verb = action.replace("_", " ")
         if not found.target and action in (
@@ -209,6 +253,8 @@ def _problem(action: str, found: Frame, spoken: str, home: Home, wanted: Targets
 def targets(action: str, found: Frame, home: Home, area: str, device_id: str, context: Context) -> Targets:
     """The devices that a clause is about."""
     types = _implied_types(action, found)
+    if found.attribute == "fan_speed" and any(d.type == "fan" for d in home.devices):
+        types = ("fan",)
 
     watering = bool(set(found.words) & {"water", "watering"}) and action in ("turn_on", "turn_off", "stop", "start")
 
@@ -229,6 +275,9 @@ def targets(action: str, found: Frame, home: Home, area: str, device_id: str, co
         words = [w for w in words if w not in _TRACK_WORDS or w in _held(found)]
     if action in ("start", "dock", "locate"):
         words = [w for w in words if w not in _CLEANING_WORDS or w in _held(found)]
+    if action in ("start", "set") and not found.has_value:
+        room = next((a for d in home.devices if (a := cleaning_area(found, home, d))), "")
+        words = [w for w in words if singular(w) not in (*name_words(room), "area")] if room else words
     if "watering" in found.words or ("water" in found.words and "water" not in words):
         words = [w for w in words if w not in ("lawn", "grass", "plants", "flowers") or w in _held(found)]
     if action in ("arm", "disarm"):
@@ -240,16 +289,21 @@ def targets(action: str, found: Frame, home: Home, area: str, device_id: str, co
         or words in (["everything"], ["everything", "up"], ["house"], ["home"])
     ):
         return Targets(devices=tuple(d for d in home.devices if can(d)), plural=True)
+    if {"both", "two"} & set(words) and "them" in found.words and len(context.recent) > 1:
+        return Targets(devices=context.recent[-2:], plural=True)
     pronoun = bool({"it", "them", "that", "this"} & set(found.words)) or bool(context.asked)
     bare = [w for w in words if w not in _NO_NAME]
     if not bare and not (set(words) & {"all"} and types):
         return _unsaid(action, found, home, area, device_id, context, implied, can, pronoun)
     pool: Sequence[Device] = context.devices if context.asked and context.devices else home.devices
-    result = resolve(words, pool, areas=home.areas, floors=home.floors, near_area=area, able=can, implied=implied)
+    result = resolve(
+        words, pool, areas=home.areas, floors=home.floors, near_area=area, able=can, implied=implied, fuzzy=False
+    )
     if not (result.devices or result.ambiguous) and pool is not home.devices:
         result = resolve(
-            words, home.devices, areas=home.areas, floors=home.floors, near_area=area, able=can, implied=implied
-        )
+            words, home.devices, areas=home.areas, floors=home.floors, near_area=area, able=can, implied=implied,
+            fuzzy=False,
+        )  # fmt: skip
     if {"everything", "device", "devices", "thing", "things"} & set(words):
         kept = tuple(
             d
@@ -310,8 +364,16 @@ def _unsaid(
     """No name was said: the last one spoken of, the surface's own device, or the only one that fits."""
     if pronoun or not found.target:
         before = tuple(d for d in context.devices if can(d))
-        if before and (pronoun or context.asked):
+        both = bool({"both", "them"} & set(found.words)) and len(context.recent) > 1 and len(context.devices) < 2
+        if both and all(can(d) for d in context.recent[-2:]):
+            return Targets(devices=context.recent[-2:], plural=True)
+        steps = not found.target and (
+            found.relative or action in ("raise", "lower") or (found.bare and found.has_value)
+        )
+        if before and (pronoun or context.asked or steps):
             return Targets(devices=before, plural=len(before) > 1)
+        if pronoun and context.devices and not before and all(d in context.recent for d in context.devices):
+            return Targets(devices=context.devices, plural=len(context.devices) > 1)
     surface = tuple(d for d in home.devices if d.id == device_id and can(d))
     if surface and action not in ("turn_on", "turn_off"):
         return Targets(devices=surface)

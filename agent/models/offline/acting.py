@@ -1,17 +1,20 @@
 """From what a clause wants and a device can do to one exact, absolute command, or why not. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
 from agent.models.offline.lexicon import HVAC_WORDS, NAMED_SPEEDS
+from agent.models.offline.moments import span_s
 from agent.models.offline.values import Amount
-from homeguard.kinds import fold
+from homeguard.kinds import fold, name_words, singular
 from homeguard.model import Device
 from homeguard.units import celsius_to_fahrenheit
 
+#: Why nothing can be set: nobody said to what.
+UNSAID = "needs a value"
 #: How far "a bit", nothing, "a lot" go, in percent; degrees are a tenth of it in Celsius.
 _STEPS = {"small": 10.0, "usual": 20.0, "large": 40.0}
 
@@ -31,6 +34,8 @@ class Cannot:
     why: str
 
 
+_LEAST = frozenset(("min", "minimum", "lowest", "dimmest"))
+_MOST = frozenset(("max", "maximum", "highest", "brightest", "full"))
 #: Where a thermostat that tells nothing is taken to stand.
 _COMFORT_C = 21.0
 _ATTRIBUTE_COMMANDS = {
@@ -75,13 +80,16 @@ def order(action: str, wanted: Frame, home: Home, device: Device) -> Order | Can
     if action in ("open", "close", "set") and wanted.relative and wanted.value is not None:
         return _step("raise" if _upwards(wanted) else "lower", wanted, home, device)
     if action == "set":
+        area = cleaning_area(wanted, home, device)
+        if area:
+            return Order("set_option", {"name": "cleaning_area", "option": area})
         if device.type == "scene":
             return Order("turn_on")
         if "turn_on" in wanted.actions or ("heat" in wanted.words and home.takes(device, "turn_on")):
             return _simple("turn_on", wanted, home, device)
         if set(wanted.words) & {"heat", "cool"} and home.takes(device, "set_temperature"):
             return _step("raise" if "heat" in wanted.words else "lower", wanted, home, device)
-        return Cannot("needs a value: tell me what to set it to")
+        return Cannot(UNSAID)
     if action in ("raise", "lower"):
         if wanted.has_value and not wanted.relative:
             return _given(wanted, home, device)
@@ -95,6 +103,11 @@ def order(action: str, wanted: Frame, home: Home, device: Device) -> Order | Can
 
 
 def _simple(action: str, wanted: Frame, home: Home, device: Device) -> Order | Cannot:
+    area = cleaning_area(wanted, home, device) if action == "start" else ""
+    if area:
+        return Order("set_option", {"name": "cleaning_area", "option": area})
+    if action == "mute" and not home.takes(device, "mute") and home.takes(device, "set_volume"):
+        return Order("set_volume", {"volume_pct": 0})
     for command in _CANDIDATES.get(action, ()):
         if not home.takes(device, command):
             continue
@@ -109,7 +122,7 @@ def _simple(action: str, wanted: Frame, home: Home, device: Device) -> Order | C
             mode = "night" if words & {"night", "bed"} else "home" if words & {"home", "stay"} else "away"
             return Order(command, {"mode": mode})
         if command == "record":
-            return Order(command, {"duration_s": _seconds(wanted)})
+            return Order(command, {"duration_s": _record_s(wanted)})
         return Order(command)
     if action == "unlock" and home.takes(device, "open"):
         return Cannot("can be opened but not unlocked")
@@ -122,11 +135,18 @@ def _simple(action: str, wanted: Frame, home: Home, device: Device) -> Order | C
     return Cannot(f"cannot {_PLAIN.get(action, 'do that')}")
 
 
-def _seconds(wanted: Frame) -> float:
-    for at, word in enumerate(wanted.words[:-1]):
-        if word.replace(".", "").isdigit() and wanted.words[at + 1].startswith(("second", "minute")):
-            return min(3600.0, float(word) * (60 if wanted.words[at + 1].startswith("minute") else 1))
-    return 30.0
+def cleaning_area(wanted: Frame, home: Home, device: Device) -> str:
+    """The room that a vacuum is to clean, as the device itself calls it; `""` when none was said or it knows none."""
+    options = device.config.get("options")
+    rooms = options.get("cleaning_area") if isinstance(options, Mapping) else None
+    if not isinstance(rooms, list | tuple) or not home.takes(device, "set_option"):
+        return ""
+    text = f" {' '.join(singular(w) for w in wanted.words)} "
+    return next((str(r) for r in rooms if f" {' '.join(name_words(str(r)))} " in text), "")
+
+
+def _record_s(wanted: Frame) -> float:
+    return min(3600.0, span_s(" ".join(wanted.words)) or 30.0)
 
 
 def _given(wanted: Frame, home: Home, device: Device) -> Order | Cannot:
@@ -140,16 +160,18 @@ def _given(wanted: Frame, home: Home, device: Device) -> Order | Cannot:
         return _named(wanted.option, attribute, wanted, home, device)
     value = wanted.value
     if value is None:
-        return Cannot("needs a value: tell me what to set it to")
+        return Cannot(UNSAID)
     if value.unit == "kelvin":
         return _if(home, device, "set_color_temperature", {"kelvin": value.number})
     own = _own_level(attribute, wanted, home, device)
     if own:
-        return Order("set_level", {"name": own, "value": value.number})
+        return Order("set_level", {"name": own, "value": _extreme(value, device, own)})
     if attribute == "fan_speed":
         return _if(home, device, "set_speed", {"speed_pct": value.number})
     if attribute in ("intensity", "interval"):
         return Cannot(f"has no {attribute}")
+    if value.unit in ("degrees", "F", "C") and device.type in ("garage_door", "gate", "lock"):
+        return Cannot("takes no temperature")
     command = _ATTRIBUTE_COMMANDS.get(attribute, "") or _by_kind(value, home, device)
     if attribute == "position" and value.unit == "degrees" and not home.takes(device, "set_position"):
         command = _by_kind(value, home, device)
@@ -160,7 +182,16 @@ def _given(wanted: Frame, home: Home, device: Device) -> Order | Cannot:
         if value.word or value.unit == "percent":
             return Cannot("takes degrees, not a share")
         return _if(home, device, command, {"value": value.number, "unit": unit})
-    return _if(home, device, command, {_parameter(command): value.number})
+    return _if(home, device, command, {_parameter(command): _extreme(value, device, _parameter(command))})
+
+
+def _extreme(value: Amount, device: Device, attribute: str) -> float:
+    """The number that was said; "the lowest" and "the highest" are the device's own where it declares them."""
+    if value.word in _LEAST and _declares(device, attribute):
+        return _whole(_range(device, attribute)[0])
+    if value.word in _MOST and _declares(device, attribute):
+        return _whole(_range(device, attribute)[1])
+    return value.number
 
 
 def _parameter(command: str) -> str:
@@ -259,6 +290,7 @@ def _step(action: str, wanted: Frame, home: Home, device: Device) -> Order | Can
     """Up or down from where it is now."""
     sign = 1 if action == "raise" else -1
     state = home.state(device)
+    wanted = replace(wanted, words=tuple(w for at, w in enumerate(wanted.words) if at not in wanted.held))
     stepped = _step_option(sign, wanted, home, device)
     if stepped is not None:
         return stepped
@@ -329,9 +361,15 @@ def _step_option(sign: int, wanted: Frame, home: Home, device: Device) -> Order 
     now = str(home.state(device).get(name))
     if now not in choices or not home.takes(device, "set_option"):
         return None
-    if "up" in choices and "down" in choices and choices.index("up") < choices.index("down"):
-        sign = -sign
     count = int(wanted.value.number) if wanted.value is not None and wanted.value.unit in ("", "levels") else 1
+    way = next((w[:2] for w in wanted.words if w in ("up", "upwards", "down", "downwards")), "")
+    counted = {"increase", "decrease", "increasing", "decreasing", "reduce"} & set(wanted.words)
+    if {"up", "down"} <= set(choices) and (way or not counted):
+        # a direction in the room, not along the list: "auto" is none
+        upwards = [c for c in ("down", "middle", "up") if c in choices]
+        up = way == "up" if way else sign > 0
+        at = upwards.index(now) + (count if up else -count) if now in upwards else (len(upwards) if up else -1)
+        return Order("set_option", {"name": name, "option": upwards[min(len(upwards) - 1, max(0, at))]})
     at = min(len(choices) - 1, max(0, choices.index(now) + sign * count))
     return Order("set_option", {"name": name, "option": choices[at]})
 
@@ -354,6 +392,12 @@ def _size(wanted: Frame) -> float:
     if words & {"lot", "much", "way"}:
         return _STEPS["large"]
     return _STEPS["usual"]
+
+
+def _declares(device: Device, attribute: str) -> bool:
+    return any(
+        isinstance(table := device.config.get(name), Mapping) and attribute in table for name in ("levels", "ranges")
+    )
 
 
 def _range(device: Device, attribute: str) -> tuple[float, float]:

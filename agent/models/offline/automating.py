@@ -1,19 +1,19 @@
-"""Rules in plain words: "every night at 10 lock the doors", "when the garage opens, notify me" -> create_automation."""
+"""Rules in plain words: "when the garage opens, notify me" as what happens and what is to be done then. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.models.offline.times import clock_time
 from homeguard.model import Device
 
-_WEEKDAYS = {"monday": 1, "tuesday": 2, "wednesday": 3, "thursday": 4, "friday": 5, "saturday": 6, "sunday": 7}
-_REPEATS = ("every", "each", "daily", "nightly", "weekdays", "weekday", "weekends", "always", "everyday")
 _EVENTS = (
     (r"\b(?:open|opens|opened|is open)\b", "open"), (r"\b(?:close|closes|closed|shuts)\b", "close"),
     (r"\b(?:unlock|unlocks|unlocked)\b", "unlock"),
-    (r"\b(?:lock|locks|locked)\b", "lock"), (r"\b(?:motion|movement|moves)\b", "motion"),
-    (r"\b(?:rings|pressed|doorbell)\b", "ring"),
+    (r"\b(?:lock|locks|locked)\b", "lock"),
+    (r"\b(?:motion|movement|moves|moving)\b|\b(?:notices?|sees?|spots?|detects?|senses?|catches|picks up|registers) "
+     r"(?:someone|somebody|anyone|anybody|something|anything|people|a person)\b|\b(?:goes off|is triggered|triggers)\b",
+     "motion"),
+    (r"\b(?:rings|ring|pressed|doorbell)\b", "ring"),
     (r"\bsmoke\b", "smoke"), (r"\b(?:leak|water|wet)\b", "leak"),
     (r"\b(?:arrive|arrives|comes home|come home|gets home|get home)\b", "arrive"),
     (r"\b(?:leaves|leave)\b", "leave"), (r"\b(?:offline)\b", "offline"), (r"\b(?:battery)\b", "battery"),
@@ -34,7 +34,7 @@ _HAPPENS = re.compile(
 
 
 def split_rule(words: Sequence[str]) -> tuple[str, list[str], list[str]] | None:
-    """`(kind, trigger words, action words)` of a rule: `event`, `schedule`, `once` or `delay`; `None` if it is none."""
+    """`(kind, trigger words, action words)` of a rule that an event sets off (`event`); `None` if it is none."""
     said = [w for w in words if w not in (".", "!", "?", ";")]
     text = " ".join(said)
     match = re.match(
@@ -77,65 +77,7 @@ def split_rule(words: Sequence[str]) -> tuple[str, list[str], list[str]] | None:
     )
     if told and (not told[1].startswith(("tell", "let")) or _HAPPENS.search(told[2])):
         return "event", told[2].split(), told[1].split()
-    delay = re.search(r"\b(?:in|after|for) (\d+(?:\.\d+)?|a|an|half an) (?:minute|hour|second|day)s?\b|\buntil\b", body)
-    if delay and not re.search(r"\b(?:past|last)\b", body):
-        return "delay", [], body.split()
-    time = re.search(
-        r"\b(?:at|by) (\d{1,2}(?::\d\d)?)(?: (am|pm))?(?! percent| degrees)\b|\b(?:at|by) "
-        r"(noon|midnight|sunset|sunrise|dusk|dawn)\b",
-        body,
-    )
-    repeats = any(w in _REPEATS for w in said) and re.search(
-        r"\b(?:every|each) "
-        r"(?:day|night|morning|evening|week|weekday|weekend|monday|tuesday|wednesday|thursday|friday|saturday|"
-        r"sunday|afternoon|noon)|\b(?:daily|nightly|weekdays|weekends|everyday)\b",
-        body,
-    )
-    if repeats and (time or re.search(r"(?:every|each) (?:morning|night|evening|noon)", body)):
-        trigger = (time[0] if time else "") + " " + repeats[0]
-        rest = re.sub(
-            r"\b(?:at|by) \d{1,2}(?::\d\d)?(?: (?:am|pm))?|\b(?:at|by) (?:noon|midnight|sunset|sunrise|dusk|dawn)\b",
-            " ",
-            body,
-        )
-        rest = re.sub(
-            r"\b(?:on )?(?:every|each) (?:single )?\w+\b|\b(?:daily|nightly|on weekdays|on "
-            r"weekends|weekdays|weekends|everyday)\b",
-            " ",
-            rest,
-        )
-        return "schedule", trigger.split(), [w for w in rest.split() if w != ","]
-    clock = re.search(
-        r"\b(?:at|by) (?:\d{1,2}:\d\d|\d{1,2} (?:am|pm)|\d{1,2} oclock|noon|midnight|sunset|sunrise|dusk|dawn)(?: "
-        r"(?:am|pm))?\b",
-        body,
-    )
-    return ("once", clock[0].split(), body.split()) if clock else None
-
-
-def schedule(words: Sequence[str]) -> dict[str, Any] | None:
-    """The trigger of a time that repeats: `{"type": "schedule", "at": "22:00", "days": [...]}`."""
-    text = " ".join(words)
-    for sun in ("sunset", "sunrise", "dusk", "dawn"):
-        if sun in text:
-            return {"type": "schedule", "at": {"dusk": "sunset", "dawn": "sunrise"}.get(sun, sun), "days": _days(words)}
-    found = clock_time(["at", *[w for w in words if w not in ("at", "by")]])
-    if found is None:
-        hour = 7 if "morning" in words else 22 if "night" in words else 19 if "evening" in words else 12
-        return {"type": "schedule", "at": f"{hour:02d}:00", "days": _days(words)}
-    hour, minute, half = found
-    if not half and hour < 12 and ("night" in words or "evening" in words or "afternoon" in words) and hour:
-        hour += 12
-    return {"type": "schedule", "at": f"{hour:02d}:{minute:02d}", "days": _days(words)}
-
-
-def _days(words: Sequence[str]) -> list[int]:
-    named = [n for day, n in _WEEKDAYS.items() if day in words or day + "s" in words]
-    if named:
-        return named
-    if "weekdays" in words or "weekday" in words:
-        return [1, 2, 3, 4, 5]
-    return [6, 7] if "weekends" in words or "weekend" in words else [1, 2, 3, 4, 5, 6, 7]
+    return None
 
 
 def event_kind(words: Sequence[str]) -> str:

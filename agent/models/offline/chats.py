@@ -6,7 +6,8 @@ from typing import Final
 from agent.models.offline.parts import Part, refusal
 
 _GONE: Final = (
-    r"(?:delet\w*|eras\w*|clear\w*|wip(?:e|es|ed|ing)\b|remov\w*|empty\b|purge\w*|reset\b|scrub\b|destroy\b|drop\b|forget\b"
+    r"(?:delet\w*|eras\w*|clear\w*|wip(?:e|es|ed|ing)\b|remov\w*|empty\b|purge\w*|reset\b|scrub\b|destroy\b"
+    r"|drop\b|forget\b"
     r"|get rid of|throw (?:away|out)|gone\b|lose\b|(?:do not|don't|dont|stop) (?:keep|stor|sav|record)\w*)"
 )
 _CHATS: Final = (

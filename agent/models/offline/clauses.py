@@ -21,6 +21,9 @@ _EXCEPTION = re.compile(
 _REMARK = re.compile(
     r"^(?:the |my |our )?(?:i|we|they|he|she|kids|children|everyone|everybody|baby|dog|guests) (?:is|are|am|have|has)\b"
 )
+#: A list or a timer is a request of its own.
+_KEPT = re.compile(r"\b(?:lists?|timers?|remind (?:me|us)|reminder)\b")
+_SETS = re.compile(r"^(?:(?:then|also|please|and) )*(?:set|change|make|put|adjust) (?:the|my|our|all)\b")
 _HARD = frozenset((".", ";", "?", "!"))
 _SOFT = frozenset((",", "and", "then", "but", "also", "plus", "while"))
 
@@ -92,7 +95,8 @@ def _own(segment: Sequence[str], devices: Sequence[Device], places: Iterable[str
         text.startswith(k) for k in ("leave ", "keep ", "not ", "dont ", "do not ", "just ", "instead", "if ")
     ):
         return True
-    return _acts(frame(segment, devices, places))
+    found = frame(segment, devices, places)
+    return _acts(found) or (_SETS.match(text) is not None and found.actions == ("set",) and "to" in segment)
 
 
 def _beside(segment: Sequence[str], devices: Sequence[Device], places: Iterable[str]) -> bool:
@@ -104,7 +108,8 @@ def _beside(segment: Sequence[str], devices: Sequence[Device], places: Iterable[
 
 def _stands(words: Sequence[str], devices: Sequence[Device], places: Iterable[str]) -> bool:
     """Whether the words before are a clause of their own: one that asks, or a remark ("I am cold")."""
-    if _FAREWELL.match(" ".join(words)):
+    text = " ".join(words)
+    if _FAREWELL.match(text) or _KEPT.search(text):
         return True
     found = frame(words, devices, places)
     return _acts(found) or story(found) or stays(words) or bool({"am", "is", "are", "feel", "seems"} & set(found.words))

@@ -3,14 +3,18 @@
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from agent.models.offline import values
-from agent.models.offline.lexicon import FILLERS
+from agent.models.offline.english import around_words
+from agent.models.offline.lexicon import FILLERS, PARTICLE_HEADS, VERBS
 from agent.models.offline.values import Amount
 from agent.models.offline.verbs import actions
 from agent.models.offline.words import PUNCTUATION, is_number, those
+from homeguard.kinds import KINDS, name_words, singular
 from homeguard.model import Device
+from homeguard.target_words import ALL, ARTICLES, EVERYTHING, FLOORS, HOUSE
 from homeguard.targets import protected
 
 
@@ -33,7 +37,8 @@ _REQUESTS: Final = _phrases(
     "are you able to | how about | cannot you | is it possible to | can i | could i | have the | have my"
 )
 _NEGATIONS: Final = re.compile(
-    r"\b(?:dont|do not|never|must not|should not|no need to|not|cannot let|without|instead of|rather than|"
+    r"\b(?:dont|do not|never|must not|should not|no need to|need not|neednt|not|cannot let|without|instead of"
+    r"|rather than|"
     r"(?:nobody|no one) (?:should|needs)|"
     r"refuse to|avoid|stop anyone from|refrain from|do nothing|forget about|hold off|no "
     r"unlocking|"
@@ -75,6 +80,8 @@ class Frame:
     kelvin: int = 0
     option: str = ""
     target: tuple[str, ...] = ()
+    #: No verb of its own: what it wants done stands in the clause before ("... and by 30 percent in the hall").
+    bare: bool = False
     held: frozenset[int] = field(default_factory=frozenset)
 
     @property
@@ -98,13 +105,14 @@ def frame(words: Sequence[str], devices: Sequence[Device], places: Iterable[str]
     about = values.attribute(said, held, used)
     color, kelvin = values.color(said, held, used, about, allowed)
     option = values.option(said, held, used, about) if amount is None else ""
+    bare = not allowed
     if (amount or color or kelvin or option) and "set" not in allowed and not _OPEN_ENDED & set(allowed):
         allowed = (*allowed, "set")
     return Frame(
         words=tuple(said), actions=() if question else allowed, question=question, negated=is_negated(said),
         attribute=about,
         value=amount, relative=relative, color=color, kelvin=kelvin, option=option,
-        target=tuple(_target(said, held, used, question)), held=frozenset(held),
+        target=tuple(_target(said, held, used, question, home_words(devices, places))), bare=bare, held=frozenset(held),
     )  # fmt: skip
 
 
@@ -140,6 +148,8 @@ def is_question(words: Sequence[str]) -> bool:
         return False
     if _telling(rest):
         return True
+    if len(rest) > 1 and rest[0] == "do" and (rest[1] in VERBS or rest[1] in PARTICLE_HEADS):
+        return False
     if len(rest) > 1 and (rest[0], rest[1]) in (("have", "all"), ("have", "every"), ("do", "not"), ("do", "nothing")):
         return False
     return bool(rest) and rest[0] in QUESTION_STARTS
@@ -149,6 +159,8 @@ def _telling(rest: Sequence[str]) -> bool:
     trimmed = list(rest)
     while trimmed and trimmed[0] in ("please", "you", "just"):
         trimmed.pop(0)
+    if {"snapshot", "photo", "picture"} & set(trimmed):
+        return False
     return any(tuple(trimmed[: len(t)]) == t for t in _TELLS)
 
 
@@ -157,13 +169,74 @@ def is_negated(words: Sequence[str]) -> bool:
     return _NEGATIONS.search(_NOT_NEGATIONS.sub(" ", " ".join(words))) is not None
 
 
-def _target(words: Sequence[str], held: Collection[int], used: Collection[int], question: bool) -> list[str]:
-    """The words that may name devices, in order."""
-    out: list[str] = []
+def home_words(devices: Sequence[Device], places: Iterable[str]) -> frozenset[str]:
+    """Every word that names something in this home, or a kind of thing in any home; singular."""
+    return _home_words(tuple((d.name, d.aliases, d.area, d.floor, d.type) for d in devices), tuple(places))
+
+
+@lru_cache(maxsize=16)
+def _home_words(
+    devices: tuple[tuple[str, tuple[str, ...], str, str, str], ...], places: tuple[str, ...]
+) -> frozenset[str]:
+    names = {n for name, aliases, area, floor, kind in devices for n in (name, *aliases, area, floor, kind) if n}
+    own = {w for name in (*names, *places) if name for w in name_words(name)}
+    kinds = {w for form in KINDS for w in form}
+    return frozenset(own | kinds | ALL | EVERYTHING | HOUSE | FLOORS.keys() | _SMALL)
+
+
+_SMALL: Final = those(
+    "apart aside other than not save minus excepting barring excluding besides without exception bar "
+) | those("here room area floor lot upstairs downstairs inside outside other one ones , and or except but it them")
+#: What people say for a word that does not come to them.
+_NAMELESS: Final = those("whatsit wotsit thingy thingamajig whatchamacallit doodah doohickey thing stuff erm um uh")
+_LOCATIVE: Final = those("in inside at on of near by from outside behind beside under above next")
+_DETERMINERS: Final = those("the a an my our your their his her this that these those")
+
+
+def _attached(words: Sequence[str], at: int, known: frozenset[str]) -> bool:
+    """Whether a word that names nothing here belongs to a name all the same: "the sauna light", "in the sauna"."""
+    if words[at] in around_words():
+        return False
+    bounds = around_words() | _LOCATIVE | _DETERMINERS | ARTICLES
+    right = at + 1
+    while right < len(words) and singular(words[right]) not in known and words[right] not in bounds:
+        right += 1
+    left = at - 1
+    while left >= 0 and singular(words[left]) not in known and words[left] not in bounds:
+        left -= 1
+    beside = {words[i] for i in (left, right) if 0 <= i < len(words)} - {",", "and", "or", "it", "them"}
+    if any(singular(w) in known for w in beside):
+        return True
+    while left >= 0 and words[left] in _DETERMINERS:
+        left -= 1
+    return left >= 0 and words[left] in _LOCATIVE
+
+
+def _target(
+    words: Sequence[str], held: Collection[int], used: Collection[int], question: bool, known: frozenset[str]
+) -> list[str]:
+    """The words that may name devices, in order; without those that stand around them, when any of them is known."""
+    kept = _candidates(words, held, used, question)
+    firm = [at for at in kept if at in held or singular(words[at]) in known or _attached(words, at, known)]
+    if any(singular(words[at]) in known - _SMALL for at in firm):
+        kept = [at for at in kept if at in firm or words[at] in ARTICLES or words[at] in _SMALL or is_number(words[at])]
+    elif all(words[at] in _NAMELESS or words[at] in ARTICLES for at in kept):
+        kept = []
+    out = [words[at] for at in kept]
+    while out and out[-1] in _LOOSE_ENDS:
+        out.pop()
+    while out and out[0] in ("and", "or", ","):
+        out.pop(0)
+    return out
+
+
+def _candidates(words: Sequence[str], held: Collection[int], used: Collection[int], question: bool) -> list[int]:
+    """The positions of the words that no verb, value or filler has taken."""
+    out: list[int] = []
     for at, word in enumerate(words):
         timed = is_number(word) and words[at + 1 : at + 2] and words[at + 1].startswith(("minute", "second", "hour"))
         if at in held:
-            out.append(word)
+            out.append(at)
         elif (
             timed
             or word in ("minutes", "seconds", "hours")
@@ -173,9 +246,5 @@ def _target(words: Sequence[str], held: Collection[int], used: Collection[int], 
         ):
             continue
         elif not (question and word in QUESTION_STARTS):
-            out.append(word)
-    while out and out[-1] in _LOOSE_ENDS:
-        out.pop()
-    while out and out[0] in ("and", "or", ","):
-        out.pop(0)
+            out.append(at)
     return out

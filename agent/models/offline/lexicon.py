@@ -28,6 +28,8 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "backward": ("previous",), "backwards": ("previous",),
     "mute": ("mute",), "silence": ("mute",), "unmute": ("unmute",),
     "vacuum": ("start",), "clean": ("start",), "sweep": ("start",), "mop": ("start",), "mow": ("start",),
+    "pack": ("start",), "empty": ("start",), "compact": ("start",), "brew": ("start", "turn_on"),
+    "maximize": ("set",), "maximise": ("set",), "minimize": ("set",), "minimise": ("set",),
     "begin": ("start", "turn_on"), "dock": ("dock",), "return": ("dock",), "send": ("dock",), "charge": ("dock",),
     "locate": ("locate",), "find": ("locate",), "arm": ("arm",), "disarm": ("disarm",),
     "snapshot": ("snapshot",), "photo": ("snapshot",), "picture": ("snapshot",), "record": ("record",),
@@ -77,7 +79,7 @@ FILLERS: Final = frozenset(
      "yeah", "yep", "gets", "getting", "increasing", "decreasing", "raising", "lowering", "reducing",
      "angle", "its", "their", "levels", "setting", "settings", "notch",
      "notches", "if", "possible", "possibly", "maybe", "moment", "minute", "second", "quick", "real", "really", "kind",
-     "time")
+     "time", "allow", "let", "lets")
 )  # fmt: skip
 #: Attribute words -> what they set or ask for.
 ATTRIBUTES: Final[Mapping[tuple[str, ...], str]] = {
@@ -90,7 +92,13 @@ ATTRIBUTES: Final[Mapping[tuple[str, ...], str]] = {
     ("tilt",): "tilt", ("fan", "speed"): "fan_speed", ("fan", "mode"): "fan_speed", ("speed",): "speed",
     ("humidity",): "humidity", ("target", "humidity"): "humidity", ("swing",): "swing", ("swing", "mode"): "swing",
     ("preset",): "preset", ("mode",): "mode", ("hvac", "mode"): "mode", ("intensity",): "intensity",
-    ("interval",): "interval", ("source",): "source", ("input",): "source", ("channel",): "source",
+    ("interval",): "interval", ("cleaning", "area"): "cleaning_area", ("area", "to", "clean"): "cleaning_area", (
+        "source",):
+        "source", (
+        "input",):
+        "source", (
+        "channel",):
+        "source",
     ("temperatura",): "temperature", ("brillo",): "brightness", ("luminosite",): "brightness",
 }  # fmt: skip
 NAMED_LEVELS: Final[Mapping[str, float]] = {

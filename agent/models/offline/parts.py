@@ -22,6 +22,7 @@ class Call:
 class Part:
     """What becomes of one clause. `tell` words the results of `calls`, in their order; `why` makes it a refusal.
 
+    `also`: what else came of the clause, such as the names of a list that are not here.
     `follow`: what else to read once these results are here; its results come behind them.
     """
 
@@ -30,6 +31,9 @@ class Part:
     say: str = ""
     why: str = ""
     asks: bool = False
+    #: What a question of this part waits for, beside devices: `("timer", label)`.
+    pending: tuple[str, ...] = ()
+    also: tuple["Part", ...] = ()
     tell: Callable[[Sequence[ToolResult]], str] | None = None
     follow: Callable[[Sequence[ToolResult]], Sequence[Call]] | None = None
 

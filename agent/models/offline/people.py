@@ -24,7 +24,8 @@ _SOMEBODY: Final = re.compile(
     r"^(?:is|are) (?:the |my )?\w+(?: and \w+)? (?:at )?home$|^where (?:is|are) (?:the |my )?\w+$"
 )
 _PAST: Final = re.compile(
-    r"\b(?:did|was|were|when|last|yesterday|ago|has|have|had|come|came|get|got|arrive|arrived|left|leave|unlocked|locked|"
+    r"\b(?:did|was|were|when|last|yesterday|ago|has|have|had|come|came|get|got|arrive|arrived|left|leave"
+    r"|unlocked|locked|"
     r"opened|closed)\b"
 )
 #: So fresh a motion means that somebody is there now; after the second, only that somebody was.

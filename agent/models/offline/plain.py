@@ -28,10 +28,25 @@ _ENDEARMENT: Final = (
 )  # fmt: skip
 _TRAILERS: Final = re.compile(
     r"(?: ,)? (?:or (?:nah|no|nope|what)|lol|haha|nothing else|nothing more|and nothing else|and nothing more|"
-    r"that is all|that is it|you know|i guess|if you (?:do not|dont) mind)(?= [,.;?!]|$)"
+    r"that is all|that is it|you know|i guess|innit|eh|if you (?:do not|dont) mind)(?= [,.;?!]|$)"
 )
 #: A courtesy -> the plain word for what it introduces.
 _COURTESIES: Final = (
+    (r"(?:^|(?<=[.;?!,] ))(?:and )?if you (?:(?:have|had|get|got|have got|find)(?: got)? (?:a |the |any |some )?"
+     r"(?:minute|moment|second|chance|time|sec)|could|can|would|would not mind|do not mind|dont mind|would be so kind)"
+     r"(?: ,)? (?=\w)", ""),
+    (r"^([a-z ]{3,20}) (?:rather than|instead of) (?:that|it|this|[a-z]+)$", r"make it \1"),
+    (r"^(?:(?:no|sorry|oops|wait|hang on|hold on|actually|my bad|i mean)[ ,]+)*(?:i (?:meant|mean)|make that|no "
+     r"i said|i said|rather) "
+     r"(?=(?:\d|[a-z]+(?: (?:percent|degrees))?$))", "make it "),
+    (r" ,? ?((?:the|my|our) [a-z ]{2,30}?) excepted\b", r" except \1"),
+    (r"^(?:never ?mind|forget(?: about)?|skip|ignore) (?:about )?(?:the|my|our) [^,.;]+ [,.;] (?:just|but"
+     r"|instead|and|rather) ",
+        ""),
+    (r"\b(\d+(?:\.\d+)?)(?: percent| degrees?)? ?,? (?:wait|no|sorry|i mean|actually|make that|scratch that|or "
+     r"rather|er|um)[ ,]*"
+     r"(?:no[ ,]+)?(?:not (?:\1|that)[ ,]+)?(?:make (?:it|that) |i meant? |to |rather )?(?=\d)", ""),
+    (r"\bnot (?:the|my|our) [a-z]+(?: [a-z]+)? , (?:but |just |i mean |i meant )?(?=(?:the|my|our) )", ""),
     (r"\b(?:would|could) you be so (?:kind|good|nice|sweet) (?:as to|and)\b", "can you"),
     (r"\b(?:would|will) you be (?:a dear|an angel|a darling|kind enough to) (?:and )?", "can you "),
     (r"\b(?:would|do) you mind (?:please )?telling (me|us)\b", r"tell \1"),

@@ -3,7 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
+
+from agent.models.offline.home import Home
+from agent.models.offline.moments import when_of
 
 _CLOCK: Final = r"(\d{1,2}(?::\d\d)?|noon|midday|midnight)(?: (am|pm))?(?: oclock)?"
 _RANGE: Final = re.compile(rf"\b(?:between|from) {_CLOCK} (?:and|to|until|till|-) {_CLOCK}(?![:\d])")
@@ -34,28 +38,118 @@ _MODES: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     (rf"{_WHILE}(?:the )?(?:alarm|house|home|system|it|we) (?:is|are) (?:armed|on)\b", {"arm_state": ["armed"]}),
     (rf"{_WHILE}(?:the )?(?:alarm|house|home|system|it|we) (?:is|are) (?:disarmed|off)\b", {"arm_state": ["disarmed"]}),
 )  # fmt: skip
-_UNKNOWN: Final = re.compile(
-    r"\b(?:on )?(?:weekdays?|weekends?|(?:mon|tues|wednes|thurs|fri|satur|sun)days?)\b"
-    r"|\b(?:after|before|at|until) (?:sunset|sunrise|dusk|dawn|dark)\b|\bwhile it is dark\b|\bwhen it is dark\b"
+_DAYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "weekday": ("mon", "tue", "wed", "thu", "fri"), "weekend": ("sat", "sun"), "monday": ("mon",), "tuesday": ("tue",),
+    "wednesday": ("wed",), "thursday": ("thu",), "friday": ("fri",), "saturday": ("sat",), "sunday": ("sun",),
+}  # fmt: skip
+_ON_DAYS: Final = re.compile(
+    r"\b(?:and )?(?:only )?(?:on |at |during )(?:the )?((?:weekdays?|weekends?|(?:mon|tues|wednes|thurs|fri"
+    r"|satur|sun)days?)"
+    r"(?:(?: ,)? (?:and|or|,) (?:mon|tues|wednes|thurs|fri|satur|sun)days?)*)\b"
 )
+_DARK: Final = re.compile(
+    r"\b(?:and )?(?:only )?(?:(?:after|past) (?:sunset|sundown|dusk|dark)|(?:while|when|whenever|if|as long as) "
+    r"(?:it is|its) dark(?: outside)?|"
+    r"(?:between|from) (?:sunset|dusk) (?:and|to|until|till) (?:sunrise|dawn))\b"
+)
+_LIGHT: Final = re.compile(
+    r"\b(?:and )?(?:only )?(?:(?:before) (?:sunset|dusk)|(?:while|when|whenever|if|as long as) (?:it is|its) "
+    r"(?:light|daylight|bright)(?: outside)?|"
+    r"(?:between|from) (?:sunrise|dawn) (?:and|to|until|till) (?:sunset|dusk))\b"
+)
+_STATE: Final[tuple[tuple[str, dict[str, Any], str], ...]] = (
+    (r"(?:nobody|no one|none of us)(?: is| are)? (?:at )?(?:home|in|there|around)(?: any ?more)?"
+     r"|(?:i|we|you|everyone|everybody|the family|all of us|the last (?:one|person)) (?:leaves?|have left|has "
+     r"left|goes? out|"
+     r"(?:is|are|am) (?:away|out|gone|not (?:at )?home)|heads? out)(?: (?:the )?(?:house|home))?",
+     {"mode": ["away", "vacation"]}, "when nobody is home (away or vacation mode)"),
+    (r"(?:i|we|someone|somebody|anyone|anybody|everyone) (?:comes?|gets?|arrives?|returns?|(?:is|are|am)) "
+     r"(?:back|home)(?: home)?"
+     r"|(?:i|we|someone|everyone) (?:arrives?|returns?)",
+     {"mode": ["home"]}, "when someone is home again (home mode)"),
+    (r"(?:i|we|everyone|everybody) (?:goes?|go|am|is|are) (?:to (?:bed|sleep)|asleep|in bed|sleeping)",
+     {"mode": ["sleep"]}, "when the house goes to sleep mode"),
+    (r"(?:the )?(?:alarm|system|security|house|home) (?:is|gets|becomes) (?:armed|set|turned on|switched on)",
+     {"arm_state": ["armed"]}, "when the alarm is armed"),
+    (r"(?:the )?(?:alarm|system|security|house|home) (?:is|gets|becomes) (?:disarmed|unset|turned off|switched off)",
+     {"arm_state": ["disarmed"]}, "when the alarm is disarmed"),
+    (r"(?:the )?(?:house|home|mode|we|it|home mode) (?:is|goes|switches|changes|gets|are|go|switch) (?:set "
+     r")?(?:in|to|into|on) (?P<mode>home|away|vacation|party|sleep)(?: mode)?",
+     {}, ""),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A rule's trigger and how it is said."""
+
+    trigger: Mapping[str, Any]
+    said: str
+
+
+def state_trigger(words: Sequence[str], home: Home) -> Trigger | None:
+    """ "When nobody is home", "when the alarm is armed": a change of the home's own state."""
+    text = re.sub(r"^(?:the moment|as soon as|if|once) ", "", " ".join(words))
+    for pattern, meaning, said in _STATE:
+        match = re.fullmatch(rf"(?:{pattern})", text)
+        if match is None:
+            continue
+        if meaning:
+            return Trigger({"type": "home_state", **{k: v[0] if len(v) == 1 else v for k, v in meaning.items()}}, said)
+        return Trigger({"type": "home_state", "mode": match["mode"]}, f"when the house goes to {match['mode']} mode")
+    return None
+
+
+_WHENEVER: Final = r"(?:when(?:ever)?|once|as soon as|the moment|if|every time|each time|while)"
+
+
+def around_state(words: Sequence[str]) -> tuple[list[str], list[str]] | None:
+    """ "Whenever nobody is home I want the lamp off": the words of the state, and those of what is wanted then."""
+    text = " ".join(w for w in words if w not in (".", "!"))
+    for pattern, _, _ in _STATE:
+        plain = pattern.replace("?P<mode>", "?:")
+        first = re.match(rf"(?:please )?{_WHENEVER} ({plain})(?: ,)?(?: then)? (.+)$", text)
+        if first is not None and not re.match(r"(?:and|or|,) ", first[2]):
+            return first[1].split(), first[2].split()
+        last = re.match(rf"(.+?)(?: ,)? (?:please )?{_WHENEVER} ({plain})$", text)
+        if last is not None:
+            return last[2].split(), last[1].split()
+    return None
+
+
+def sun_trigger(words: Sequence[str], now: datetime) -> Trigger | None:
+    """ "When the sun sets", "when it gets dark"."""
+    found = when_of(["when", *words], now)
+    if found is None or found.words or found.trigger.get("type") != "sun":
+        return None
+    return Trigger(found.trigger, found.said)
+
+
+def condition_rows(conditions: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A trigger's own conditions as rows of the rule, for triggers that have none of their own."""
+    return [
+        {"type": name, **value} if name == "time_range" else {"type": name, name: value}
+        for name, value in conditions.items()
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """`conditions` as a trigger's own ("time_range", "mode", "arm_state"), how they are said, and what is not known."""
+    """`conditions` as a trigger's own ("time_range", "mode", "arm_state"), `rows` as the rule's, how they are said."""
 
     words: tuple[str, ...]
     conditions: Mapping[str, Any] = field(default_factory=dict)
     said: str = ""
-    unknown: str = ""
+    rows: tuple[Mapping[str, Any], ...] = ()
 
 
 def conditions_of(words: Sequence[str]) -> Held:
     """The words of a rule without its times and states, and these as conditions."""
     text = " ".join(words)
-    unknown = match[0] if (match := _UNKNOWN.search(text)) else ""
     found: dict[str, Any] = {}
+    rows: list[dict[str, Any]] = []
     said: list[str] = []
+    text = _apart(text, rows, said)
     text, hours = _hours(text)
     if hours is not None:
         found["time_range"] = {"start": hours[0], "end": hours[1]}
@@ -71,7 +165,27 @@ def conditions_of(words: Sequence[str]) -> Held:
         break
     text = re.sub(r"\s+", " ", text).strip()
     text = re.sub(r"(?: ,)+ ,", " ,", re.sub(r"^, ", "", text))
-    return Held(tuple(text.split()), found, " and ".join(said), unknown)
+    return Held(tuple(text.split()), found, " and ".join(said), tuple(rows))
+
+
+def _apart(text: str, rows: list[dict[str, Any]], said: list[str]) -> str:
+    """The text without the days and the daylight that it names; `rows` and `said` grow by them."""
+    on_days = _ON_DAYS.search(text)
+    if on_days is not None:
+        days = [d for name, own in _DAYS.items() if name in on_days[1] for d in own]
+        rows.append({"type": "days", "days": days})
+        said.append(f"on {on_days[1].replace(' , ', ', ')}")
+        text = text[: on_days.start()] + text[on_days.end() :]
+    for pattern, row, how in (
+        (_DARK, {"type": "sun", "after": "sunset", "before": "sunrise"}, "while it is dark"),
+        (_LIGHT, {"type": "sun", "after": "sunrise", "before": "sunset"}, "by daylight"),
+    ):
+        match = pattern.search(text)
+        if match is not None and match.start() > 0:
+            rows.append(dict(row))
+            said.append(how)
+            return text[: match.start()] + text[match.end() :]
+    return text
 
 
 def _state_said(own: Mapping[str, Any]) -> str:

@@ -27,6 +27,33 @@ _WISHED: Final = re.compile(
 )
 
 
+#: What is only quoted: a title, a sign, what somebody said.
+_QUOTED: Final = re.compile(
+    r"\b(?:(?:is|was|are|were) (?:called|titled|named|entitled)|(?:sign|note|poster|letter|email|message|text"
+    r"|book|song|film|movie|"
+    r"show|game|tweet|headline|label|lyrics?|poem|t shirt|tshirt|mug|sticker|banner|card)s?\b.{0,30}?\b(?:says?"
+    r"|saying|said|reads?|"
+    r"reading|goes|called|titled|named|tells|telling)|(?:he|she|they|somebody|someone|(?:my|the|our) \w+)(?: \w+)? "
+    r"(?:(?:just|always|keeps|kept) )?(?:said|says|saying|shouts?|shouted|yells?|yelled|sang|sings|singing"
+    r"|wrote|whispered|told (?:me|us|him|her) "
+    r"(?:to say )?|texted|muttered|screamed)"
+    r"|(?:what|how) (?:does|do|did|would|is) .{0,30}?(?:mean|say|do|happen)|if i (?:said|say|told you|were to "
+    r"say|asked))\b"
+)
+
+
+def quoted(text: str) -> str:
+    """What a sentence only quotes of its words, `""` when it quotes nothing."""
+    said = ""
+    for match in _QUOTED.finditer(text):
+        said = text[match.end() :].strip(" ,")
+    said = re.sub(r"^(?:is |was )?(?:called|titled|named|entitled) ", "", said)
+    wished = re.search(r"\b(?:please|can you|could you|do it|so|then)\b", said)
+    return (
+        "" if wished and not re.search(r"\b(?:sign|note|poster|letter|book|song|film|called|titled)\b", text) else said
+    )
+
+
 def story(found: Frame) -> bool:
     """Whether a clause only tells: "I'm pretty sure I didn't do the back door", "my wife says it was chilly"."""
     text = " ".join(found.words)

@@ -21,6 +21,8 @@ _BYE: Final = re.compile(r"\b(?:bye|goodbye|see you|later)\b")
 _DATA: Final = re.compile(r"\b(?:data|listening|listen|record|stored|privacy|private|cloud)\b")
 _NAME: Final = re.compile(
     r"\b(?:who|what) (?:are|is) (?:you|your name|homeguard)\b|\brobot\b|\byour name\b|\bare you (?:an? )?\w+$"
+    r"|\bare you (?:an? |the )?(?:real|actual|live|actually|really|just)? ?(?:an? )?(?:person|human(?: being)?"
+    r"|robot|ai|machine|bot|computer|program|alive)\b"
 )
 _EMERGENCY: Final = re.compile(
     r"\b(?:police|ambulance|fire (?:department|brigade|fighters)|burglar|burglars|intruder|intruders|robber|robbed|"
@@ -48,6 +50,21 @@ def own_matter(text: str) -> str:
 def urgent(text: str) -> bool:
     """Whether somebody seems to need help that HomeGuard cannot give."""
     return _EMERGENCY.search(text.lower()) is not None
+
+
+_OUTWARD: Final = re.compile(
+    r"^(?:(?:please|can you|could you|hey|ok) )*(?:e ?mail|text|sms|whatsapp|phone|telephone|call|message|write"
+    r"|fax|tweet|ping|"
+    r"send (?:an? |my |the )?(?:e ?mail|text|message|sms|whatsapp)(?: message)? to|dial|facetime|video "
+    r"call)\b(?! it| the (?:home|house))"
+)
+
+
+def outward(text: str) -> str:
+    """Why nobody outside is written to or called, `""` for another wish."""
+    if _OUTWARD.match(text) and not re.search(r"^(?:\w+ )*(?:message|ping|text|e ?mail) (?:me|us)\b", text):
+        return "I can't write to or call anybody: I only look after this home, and tell you what happens in it."
+    return ""
 
 
 def talk(label: str, text: str, home: Home, now: datetime) -> Part:
@@ -89,7 +106,9 @@ def talk(label: str, text: str, home: Home, now: datetime) -> Part:
             "is sent to a cloud to understand you.",
         )
     if _NAME.search(said):
-        return Part(text=text, say=f"I'm HomeGuard, the assistant of this home. {_tries(home)}")
+        return Part(
+            text=text, say=f"I'm HomeGuard, the assistant of this home. I am a program, not a person. {_tries(home)}"
+        )
     return Part(
         text=text,
         say="I can tell you how your home is and what happened, and lock, switch or set things, and make rules. "

@@ -8,24 +8,34 @@ from typing import Final
 
 from agent.models.offline import reading, rules
 from agent.models.offline.act import Context, act, carry_out
+from agent.models.offline.acting import Order, order
 from agent.models.offline.ask import ask
 from agent.models.offline.chats import chats_part
 from agent.models.offline.classifier import Classifier
 from agent.models.offline.clauses import clauses
 from agent.models.offline.conditions import condition_part
+from agent.models.offline.ellipsis import completed
 from agent.models.offline.features import masked
 from agent.models.offline.frames import Frame, frame
 from agent.models.offline.happened import happened_part
+from agent.models.offline.hearing import heard
 from agent.models.offline.home import Home
+from agent.models.offline.languages import in_english, language_of
+from agent.models.offline.later import later_part
+from agent.models.offline.lists import list_part
+from agent.models.offline.moments import when_of
 from agent.models.offline.parts import Part, question, refusal
 from agent.models.offline.picking import beyond, picked
 from agent.models.offline.plain import once_checked, plain
 from agent.models.offline.players import titled
 from agent.models.offline.remembering import memory_part, told_items
+from agent.models.offline.rule_changes import rules_part
 from agent.models.offline.scenes import mode_part
 from agent.models.offline.sparing import REST, mentioned, settled, without
-from agent.models.offline.stories import story
-from agent.models.offline.talk import own_matter, talk, urgent
+from agent.models.offline.stories import quoted, story
+from agent.models.offline.supposing import supposed_part
+from agent.models.offline.talk import outward, own_matter, talk, urgent
+from agent.models.offline.timers import timer_part
 from agent.models.offline.undoing import undo_part
 from agent.models.offline.why import why_part
 from agent.models.offline.wording import in_order, names_of
@@ -61,7 +71,8 @@ class Scene:
 
 def understand(text: str, earlier: Sequence[str], scene: Scene) -> list[Part]:
     """The parts of the answer to `text`; `earlier` are the person's own sentences before it, oldest first."""
-    kept = chats_part(text) or memory_part(text, earlier, scene.home.named_words)
+    about_time = re.search(r"\b(?:timers?|alarm clock|(?:shopping|grocery|to.?do) list)\b", text.lower()) is not None
+    kept = chats_part(text) or (None if about_time else memory_part(text, earlier, scene.home.named_words))
     if kept is not None:
         return [kept]
     context = Context()
@@ -77,14 +88,21 @@ def understand(text: str, earlier: Sequence[str], scene: Scene) -> list[Part]:
 
 
 def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Context]:
-    words = tokens(text)
+    foreign = language_of(text)
+    words = tokens(in_english(text, foreign, scene.home.named_words) if foreign is not None else text)
     said = " ".join(text.split())[:200]
     if not words:
         return [Part(text=said, say="I didn't catch that. What can I do for you?")], context
+    words, mended = heard(words, scene.home.devices, scene.home.places)
+    context = replace(context, mended=mended)
     words = plain(words, scene.home.named_words)
-    rule = rules.rule_part(words, said, scene.home, scene.now, scene.area)
-    if rule is not None:
-        return [rule], context
+    supposed = supposed_part(words, said, scene.home)
+    if supposed is not None:
+        return [supposed], context
+    timed = _by_time(words, said, scene, context)
+    if timed is not None:
+        return [timed], replace(context, pending=timed.pending)
+    context = replace(context, pending=())
     meant = picked(words, context.offered, context.action, scene.home) if context.offered else None
     if meant is not None:
         return _of_those(meant, said, scene, replace(context, offered=(), asked=False))
@@ -97,7 +115,16 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
     back = back or why_part(words, plainly, said, scene.home, context.devices, scene.now)
     if back is not None:
         return [back], context
-    own = own_matter(plainly)
+    if _TAKEN_BACK.search(plainly):
+        return [Part(text=said, say="Okay, I won't do anything.")], context
+    aside = quoted(plainly)
+    if aside:
+        heard_in = frame(aside.split(), scene.home.devices, scene.home.places)
+        if heard_in.actions and not frame(words, scene.home.devices, scene.home.places).question:
+            return [
+                question(said, f'I did nothing: I took "{aside}" for somebody else\'s words. Do you want that done?')
+            ], context
+    own = own_matter(plainly) or ("" if urgent(said) else outward(plainly))
     if own:
         return [refusal(said, own)], context
     if urgent(said):
@@ -119,8 +146,26 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
         remark = (at < len(every) - 1 or any(p.calls for p in parts)) and bool(
             {"am", "is", "are", "feel", "seems"} & set(clause)
         )
+        same = _SAME.match(" ".join(clause))
+        if same is not None and context.action and context.frame.words:
+            wanted = frame(same[1].split(), scene.home.devices, scene.home.places)
+            part, context = act(
+                context.action, context.merged(wanted), same[0], scene.home, scene.area, scene.device_id, context
+            )
+            parts.append(part)
+            continue
+        other = _OTHER.match(" ".join(clause))
+        if other is not None and context.devices:
+            parts.append(_the_other(" ".join(clause), scene, context))
+            continue
         found = frame(clause, scene.home.devices, scene.home.places)
         spoken = " ".join(found.words)
+        if _is_statement(found) and len(every) > 1:
+            devices = mentioned(found.words, scene.home.devices, scene.home)
+            context = context.spoke_of(devices)
+            continue
+        if at and joint and joint != (".",):
+            found = completed(found, context.frame, scene.home)
         if asks - {at} and story(found):
             context = replace(
                 context, devices=mentioned(found.words, scene.home.devices, scene.home) or context.devices
@@ -158,15 +203,44 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
             if held.say:
                 parts.append(held)
                 continue
-        part, after = _clause(found, spoken, joint, scene, context)
-        aside = bool(asks - {at}) and not part.calls and not _named(found, scene.home)
-        if (remark or aside) and not found.actions and not found.question:
+        timed = _timed(found, spoken, scene, context)
+        part, after = (timed, context) if timed is not None else _clause(found, spoken, joint, scene, context)
+        wants = found.actions or found.question
+        if not wants and (remark or (asks - {at} and not part.calls and not _named(found, scene.home))):
             context = replace(context, devices=after.devices or context.devices)
             continue
         context = after
-        parts.append(part)
+        parts += [part, *part.also]
     parts = [p for at, p in enumerate(parts) if _adds(p, parts[:at])]
     return parts or [talk("other", said, scene.home, scene.now)], context
+
+
+_NOW: Final = frozenset(("now", "immediately", "right away", "first"))
+
+
+def _by_time(words: list[str], said: str, scene: Scene, context: Context) -> Part | None:
+    """What the whole sentence wants at another time: a timer, a list, a rule, or something done later."""
+    kept = _kept(words, said, scene, context)
+    if kept is not None:
+        parts = clauses(words, scene.home.devices, scene.home.places)
+        further = [c for _, c in parts[1:] if frame(c, scene.home.devices, scene.home.places).actions]
+        if not further or _kept(parts[0][1], said, scene, context) is None or "remind" in words:
+            return kept
+        return None  # each clause on its own
+    rule = rules.rule_part(words, said, scene.home, scene.now, scene.area)
+    if rule is not None or _NOW & set(words):
+        return rule
+    once = when_of(words, scene.now)
+    if once is not None and once.unclear and len(clauses(words, scene.home.devices, scene.home.places)) > 1:
+        return None
+    if once is None or (once.trigger and (again := when_of(once.words, scene.now)) is not None and again.trigger):
+        return None  # each clause has a time of its own
+    return later_part(words, said, scene.home, scene.now, scene.area, context)
+
+
+def _kept(words: list[str], said: str, scene: Scene, context: Context) -> Part | None:
+    """A list, a timer, or the rules that are there."""
+    return list_part(words, said) or timer_part(words, said, scene.now, context.pending) or rules_part(words, said)
 
 
 def _of_those(meant: tuple[Device, ...], said: str, scene: Scene, context: Context) -> tuple[list[Part], Context]:
@@ -259,9 +333,7 @@ def _clause(found: Frame, spoken: str, joint: Sequence[str], scene: Scene, conte
         allowed = set(found.actions) | ({"play_media"} if "play" in found.actions and titled(found, home) else set())
         if "play_media" in allowed:
             allowed.discard("play")
-        if re.search(r"\b(?:timer|timers|alarm clock|alarm (?:for|at) \d)", spoken):
-            return talk("timer", spoken, home, scene.now), context
-        if re.search(r"\b(?:list|calendar)\b", spoken) and not found.held:
+        if re.search(r"\bcalendar\b", spoken) and not found.held:
             return talk("notes", spoken, home, scene.now), context
         held_up = "hold" in found.words and found.actions == ("pause",) and not found.held
         if (held_up or (len(found.words) == 1 and found.words[0] in ("stop", "back", "next"))) and not _moving(home):
@@ -271,6 +343,60 @@ def _clause(found: Frame, spoken: str, joint: Sequence[str], scene: Scene, conte
             action = "start"
         return act(action, found, spoken, home, scene.area, scene.device_id, context)
     return _no_verb(found, spoken, joint, hidden, scene, context)
+
+
+def _timed(found: Frame, spoken: str, scene: Scene, context: Context) -> Part | None:
+    """A clause of several that is for another time: "... and lock the door in ten minutes"."""
+    words = list(found.words)
+    return _kept(words, spoken, scene, context) or later_part(words, spoken, scene.home, scene.now, scene.area, context)
+
+
+#: "Turn it off. No, leave it."
+_TAKEN_BACK: Final = re.compile(
+    r"\w[^.;,?!]* [.;,?!] (?:(?:no|wait|actually|oh|hmm|sorry|hang on|hold on|um|on 2nd thought|on second "
+    r"thoughts?)[ ,]*)+"
+    r"(?:(?:just )?leave (?:it|them|that)(?: (?:on|off|be|alone|as it is))?|dont(?: bother| do (?:it|that))?|do "
+    r"not|cancel(?: that| it)?|"
+    r"scratch that|never ?mind|forget it|stop)(?: please)?(?: [.!])?$"
+)
+_OTHER: Final = re.compile(
+    r"^(?:(?:no|not (?:that|this)(?: one)?|and|sorry|i mean|i meant|what about|how about|ok|now|but|,) )*(?:the "
+    r")?other (?:one|door|light|lamp|lock|camera|sensor)"
+    r"(?: (?:please|too|then|instead|as well|[?.!]))*$"
+)
+
+
+def _the_other(said: str, scene: Scene, context: Context) -> Part:
+    """What was last wanted, for the one of the same kind that was not meant."""
+    home = scene.home
+    kinds = {d.type for d in context.devices}
+    others = tuple(d for d in home.devices if d.type in kinds and d not in context.devices)
+    if not others:
+        return question(said, f"Which other one? I know only {names_of(context.devices)}.")
+    if len(others) > 1:
+        return question(said, f"Which one do you mean: {names_of(others, 6, 'or')}?")
+    if context.action:
+        return carry_out(context.action, context.frame, said, home, Targets(devices=others, by_name=True), context)[0]
+    return Part(text=said, say=reading.describe(others, home))
+
+
+_SAME: Final = re.compile(
+    r"^(?:(?:and|please|now|then|also) )*(?:do )?(?:the )?(?:same|likewise|ditto)(?: thing)?(?: again)? "
+    r"(?:for|with|to|in|on|goes for|at) (.+?)(?: please| too| as well)*$"
+)
+
+
+def _is_statement(found: Frame) -> bool:
+    """ "The hall light is on 60": told, not asked for."""
+    words = found.words
+    return (
+        found.bare
+        and found.has_value
+        and not found.question
+        and words[0] != "if"
+        and any(w in ("is", "are") for w in words)
+        and not {"should", "must", "want", "need", "be", "make", "have"} & set(words)
+    )
 
 
 def _moving(home: Home) -> bool:
@@ -320,10 +446,12 @@ def _no_verb(
             context.label, frame(again.words, home.devices, home.places), spoken, home, scene.now, scene.area, context
         )
         return part, replace(context, devices=devices or context.devices)
-    if context.action in ("raise", "lower") and context.devices and set(found.words) <= _MORE:
+    if context.action in ("raise", "lower", "set") and context.devices and found.words and set(found.words) <= _MORE:
         again = replace(context.frame, value=None, relative=False, words=(*context.frame.words, *found.words))
-        orders = context.again(context.devices, home, spoken, again)
-        return orders, context
+        down = context.action == "lower" or bool({"dim", "lower", "down", "less", "reduce"} & set(context.frame.words))
+        wanted = replace(context, action="lower" if down else "raise")
+        if any(isinstance(order(wanted.action, again, home, d), Order) for d in context.devices):
+            return wanted.again(context.devices, home, spoken, again), context
     remark = _remark(found, spoken, home)
     if remark is not None:
         return remark, context

@@ -13,7 +13,17 @@ _COMPARED: Final = those("more less brighter dimmer warmer cooler higher lower l
 _AFTER_OPTION: Final = those("mode speed in on for setting position , please")
 _DAY_WORDS: Final = those("today yesterday this last oclock tonight in")
 _DAYS: Final = those("today yesterday tonight")
+#: Verbs that hold their value.
+_EXTREMES: Final = {"maximize": "max", "maximise": "max", "minimize": "min", "minimise": "min"}
+#: What a setting may be called behind its name: "the swing to the middle position".
+_OF_SETTINGS: Final = those("position level mode setting direction")
+_POINTS: Final = those("point pointing aim aimed blow blowing face facing directed")
+_WAYS: Final = {
+    "up": "up", "upwards": "up", "upward": "up", "down": "down", "downwards": "down", "downward": "down",
+    "middle": "middle", "auto": "auto", "automatic": "auto",
+}  # fmt: skip
 _TIMES: Final = ("minutes", "hours", "seconds", "days")
+_STEP_UNITS: Final = ("levels", "level", "steps", "step", "notches", "notch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +49,12 @@ def value(words: Sequence[str], held: Collection[int], used: set[int]) -> tuple[
             continue
         if (before in ("floor", "room", "bedroom", "zone", "channel") and not unit) or unit in ("am", "pm"):
             continue
-        if unit in _TIMES and not (best is None and unit == "minutes" and "interval" in words):
+        if unit in _TIMES and not (best is None and "interval" in words):
             continue
         if best is None or before in ("to", "at"):
             best = Amount(float(word), unit)
             follows = words[at + 1 + size] if at + 1 + size < len(words) else ""
-            relative = before == "by" or follows in _COMPARED or _growing(words, at)
+            relative = before == "by" or unit == "levels" or follows in _COMPARED or _growing(words, at)
             used.update(range(at - (before in ("to", "at", "by")), at + 1 + size))
     if best is not None:
         return best, relative
@@ -53,6 +63,8 @@ def value(words: Sequence[str], held: Collection[int], used: set[int]) -> tuple[
         used.update(at for at, w in enumerate(words) if w in ("all", "the", "way") and at not in held)
         return Amount(100.0 if "up" in words else 1.0, "percent", "max"), False
     for at, word in enumerate(words):
+        if word in _EXTREMES and at not in held:
+            return Amount(NAMED_LEVELS[_EXTREMES[word]], "percent", _EXTREMES[word]), False
         if (
             word in NAMED_LEVELS
             and at not in held
@@ -93,6 +105,8 @@ def _unit(words: Sequence[str], at: int) -> tuple[str, int]:
     }
     if word in plain:
         return plain[word], 1
+    if word in _STEP_UNITS:
+        return "levels", 1
     return next(((unit, 1) for unit in _TIMES if word in (unit, unit[:-1])), ("", 0))
 
 
@@ -103,7 +117,13 @@ def attribute(words: Sequence[str], held: Collection[int], used: set[int]) -> st
             span = tuple(words[at : at + size])
             if ATTRIBUTES.get(span) and not any(i in held for i in range(at, at + size)):
                 used.update(range(at, at + size))
+                if ATTRIBUTES[span] in ("swing", "mode", "preset"):
+                    used.update(i for i, w in enumerate(words) if w in _OF_SETTINGS and i not in held)
                 return ATTRIBUTES[span]
+    pointed = [at for at, w in enumerate(words[:-1]) if w in _POINTS and at not in held]
+    if pointed and words[pointed[0] + 1] in _WAYS:
+        used.add(pointed[0])
+        return "swing"
     return ""
 
 
@@ -121,7 +141,13 @@ def color(
         if word not in COLORS or at in held:
             continue
         after_to = at > 0 and words[at - 1] == "to"
-        placed = about == "color" or after_to or at == len(words) - 1 or (at > 0 and words[at - 1] == "in")
+        placed = (
+            about == "color"
+            or after_to
+            or (at == 0 and not actions)
+            or at == len(words) - 1
+            or (at > 0 and words[at - 1] == "in")
+        )
         if placed and (not actions or "set" in actions or about == "color" or after_to):
             used.add(at)
             return word, 0
@@ -140,6 +166,9 @@ def _option(words: Sequence[str], held: Collection[int], used: set[int], about: 
         if " ".join(words[at : at + 2]) == "fan only":
             used.update((at, at + 1))
             return "fan only"
+    if about == "mode":
+        named = [at for at in free if words[at] in HVAC_WORDS or words[at] in NAMED_SPEEDS]
+        free = [at for at in named if words[at - 1 : at] == ["to"]] or free
     for at in free:
         word, last = words[at], at == len(words) - 1
         after = "" if last else words[at + 1]
@@ -158,7 +187,7 @@ def _option(words: Sequence[str], held: Collection[int], used: set[int], about: 
             return word
     if about == "swing":
         for at in free:
-            if words[at] in ("up", "upwards", "down", "downwards", "middle", "auto"):
+            if words[at] in _WAYS:
                 used.add(at)
-                return {"upwards": "up", "downwards": "down"}.get(words[at], words[at])
+                return _WAYS[words[at]]
     return ""

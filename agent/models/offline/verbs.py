@@ -19,14 +19,14 @@ def _set(text: str) -> frozenset[str]:
 _SHY: Final = _set(
     "clean open close secure start back play find return send record film charge light cool heat make put give run "
     "lock "
-    "drop dock picture photo vacuum switch silence change water forward"
+    "drop dock picture photo vacuum switch silence change water forward empty pack"
 )
 _NOUNS: Final = _set("vacuum switch lock dock photo picture record back return clean light film water charge heat cool")
 _BEFORE_VERB: Final = _set("to please and you then or dont not never mind , just no half partially fully go take skip")
 _BEFORE_GERUND: Final = _set("about mind without of to no from start stop avoid than needs need")
 _AFTER_ON: Final = _set(
     "please now in at for thanks , here everywhere throughout across on inside to tonight and so again upstairs "
-    "downstairs too when if as except outside right immediately with only but until every"
+    "downstairs too straight , when if as except outside right immediately with only but until every"
 )
 _SKIPPED_BEFORE: Final = LEAD_INS | _set(", dont not do never no forget why how about a favor able are be my no")
 #: Words of phrasal actions that name no device.
@@ -38,8 +38,14 @@ _CONSUMED: Final = _set(
 )
 _HOLD: Final = re.compile(r"^(?:please )?hold (?:on|it)(?: a (?:moment|minute|second|sec))?(?: please)?$")
 _PHRASES: Final = (
-    (r"\b(?:turn|bring|crank|put) (?:[a-z0-9 ]+ )?up\b", "raise"),
-    (r"\b(?:turn|bring|put) (?:[a-z0-9 ]+ )?down\b", "lower"),
+    (r"\b(?:turn|bring|crank|put|take|nudge|push|pull|move|notch|bump|knock|wind) (?:[a-z0-9 ]+ )?up\b", "raise"),
+    (r"\b(?:turn|bring|put|take|nudge|push|notch|bump|knock|wind|drop) (?:[a-z0-9 ]+ )?down\b", "lower"),
+    (r"^(?:\d+(?: degrees?| percent)? |a bit |a little |slightly |much |way )?(?:higher|warmer|hotter|brighter"
+     r"|louder)$",
+        "raise"),
+    (r"^(?:\d+(?: degrees?| percent)? |a bit |a little |slightly |much |way )?(?:lower|cooler|colder|dimmer"
+     r"|darker|quieter)$",
+        "lower"),
     (r"\blight up\b", "turn_on"), (r"\b(?:go|send .*|head|return .*) home\b", "dock"),
     (r"\b(?:return|back|go|send) .*?(?:to|back to) (?:its |the )?(?:base|dock|station|charger)\b", "dock"),
     (r"\b(?:re)?play (?:the )?(?:last|previous)\b", "previous"), (r"\bplay (?:the )?next\b", "next"),
@@ -49,7 +55,9 @@ _PHRASES: Final = (
     (r"\bstop watering\b", "turn_off"),
     (r"\b(?:take|get|snap) (?:a|me a|an) (?:picture|photo|snapshot|image)\b",
     "snapshot"),
-    (r"\bshut down\b", "turn_off"), (r"\bpower (?:on|up)\b", "turn_on"), (r"\bpower (?:off|down)\b", "turn_off"),
+    (r"\b(?:shut|power) (?:[a-z ]+ )?down\b", "turn_off"), (r"\bpower (?:on|up)\b", "turn_on"), (
+        r"\bpower (?:off|down)\b",
+        "turn_off"),
     (r"\broll (?:[a-z ]+ )?up\b", "open"), (r"\broll (?:[a-z ]+ )?down\b", "close"),
     (r"\bpull (?:[a-z ]+ )?down\b", "close"),
     (r"^(?:please )?draw\b", "close"), (r"\block(?:ed)? up\b", "lock"), (r"\bcut the (?:lights?|power)\b", "turn_off"),
@@ -58,8 +66,8 @@ _PHRASES: Final = (
     (r"\bvolume up\b", "raise"), (r"\bvolume down\b", "lower"), (r"\bmore (?:light|volume)\b", "raise"),
     (r"\bless (?:light|volume)\b", "lower"), (r"\bmove .*(?:up|upwards|upward)\b", "raise"),
     (r"\blet .* in\b", "unlock"),
-    (r"\b(?:blinds?|curtains?|shades?|shutters?|awnings?|covers?) up$", "open"),
-    (r"\b(?:blinds?|curtains?|shades?|shutters?|awnings?|covers?) down$", "close"),
+    (r"\b(?:blinds?|curtains?|shades?|shutters?|awnings?|covers?|garage(?: door)?|gate) up\b(?! to)", "open"),
+    (r"\b(?:blinds?|curtains?|shades?|shutters?|awnings?|covers?|garage(?: door)?|gate) down\b(?! to)", "close"),
     (r"\bmake .* (?:very )?bright$", "raise"), (r"\bmake .* (?:very )?(?:dark|dim)$", "lower"),
     (r"\btemperature up\b", "raise"), (r"\btemperature down\b", "lower"),
     (r"^(?:it is |it's )?(?:way |much )?too (?:dark|cold|quiet)\b", "raise"),
@@ -148,7 +156,9 @@ def _phrasal(words: Sequence[str], held: Collection[int], used: set[int], found:
         match = pattern.search(text)
         if match is None:
             continue
-        if action in _STRONGER:
+        if action == "turn_off" and "down" in match[0]:
+            found = ["turn_off", *(a for a in found if a not in ("close", "lower", "turn_off"))]
+        elif action in _STRONGER:
             found = [
                 action,
                 *(a for a in found if a not in ("set", "raise", "lower", "play", "next", "previous", action)),
@@ -209,7 +219,10 @@ def _particle(words: Sequence[str], held: Collection[int]) -> tuple[int, str] | 
         before = words[at - 1] if at else ""
         after = words[at + 1] if at + 1 < len(words) else ""
         after_head = at > 0 and (at - 1) not in held and _heads(before)
-        ends = at > 0 and (not after or after in _AFTER_ON)
+        ends = (at > 0 or len(words) > 1) and (not after or after in _AFTER_ON)
+        lit = any(singular(w) in ("light", "lamp", "lighting", "bulb") for w in words[:at])
+        if word == "out" and lit and after in ("", ","):
+            return at, "off"
         if word == "out" and (after_head or (ends and singular(before) in ("light", "lamp", "lighting"))):
             return at, "off"
         if word == "on" and (after_head or ends):

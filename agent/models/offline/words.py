@@ -21,6 +21,13 @@ _OPENED: Final = {
     "can't": "cannot", "won't": "will not", "shouldn't": "should not", "wouldn't": "would not", "haven't": "have not",
     "hasn't": "has not", "couldn't": "could not", "we're": "we are", "you're": "you are", "they're": "they are",
     "gonna": "going to", "wanna": "want to", "gotta": "have to", "lemme": "let me", "gimme": "give me",
+    "you've": "you have", "we've": "we have", "they've": "they have", "you'll": "you will", "we'll": "we will",
+    "they'll": "they will", "it'll": "it will", "that'll": "that will", "there'll": "there will", "he's": "he is",
+    "she's": "she is", "nobody's": "nobody is", "everyone's": "everyone is", "everybody's": "everybody is",
+    "someone's": "someone is", "somebody's": "somebody is", "anyone's": "anyone is", "no-one's": "no one is",
+    "needn't": "need not", "mustn't": "must not", "who'd": "who would", "you'd": "you would", "we'd": "we would",
+    "they'd": "they would", "y'all": "you all", "light's": "light is", "lights're": "lights are", "door's": "door is",
+    "alarm's": "alarm is", "heating's": "heating is", "garage's": "garage is", "oughta": "ought to",
     "pls": "please", "plz": "please", "thx": "thanks", "u": "you", "colour": "color", "tonite": "tonight",
     "isnt": "is not", "arent": "are not", "doesnt": "does not", "didnt": "did not", "wont": "will not",
     "cant": "cannot", "pct": "percent", "temp": "temperature", "temps": "temperatures", "celcius": "celsius",
@@ -33,10 +40,14 @@ _OPENED: Final = {
 _UNITS: Final = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
     "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
-    "seventeen": 17, "eighteen": 18, "nineteen": 19,
+    "seventeen": 17, "eighteen": 18, "nineteen": 19, "fiveteen": 15, "fivteen": 15, "forteen": 14, "eigth": 8,
+        "eigt": 8,
+        "twelv": 12,
+        "nien": 9,
 }  # fmt: skip
 _TENS: Final = {
     "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+    "fourty": 40, "fourty-five": 45, "ninty": 90, "fivety": 50, "thirtty": 30, "twentee": 20,
 }  # fmt: skip
 _ORDINALS: Final = {"first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th"}
 _TOKEN: Final = re.compile(
@@ -63,6 +74,7 @@ def tokens(text: str) -> list[str]:
     folded = text[:MAX_CHARACTERS].lower()
     for sign, word in (("°", " degrees "), ("º", " degrees "), ("%", " percent "), ("½", " 0.5 "), ("&", " and ")):
         folded = folded.replace(sign, word)
+    folded = re.sub(r"\.{2,}|\u2026", " , ", folded)
     for mark, plain in (("\u2019", "'"), ("\u2018", "'"), ("_", " "), ("\u2013", "-"), ("\u2014", " , ")):
         folded = folded.replace(mark, plain)
     folded = unicodedata.normalize("NFKD", folded).encode("ascii", "ignore").decode()
@@ -136,6 +148,11 @@ def _number_at(words: list[str], at: int) -> tuple[str, int]:
         total, used = 1, 1
     else:
         return "", 0
+    if at + used < len(words) and words[at + used] == "thousand":
+        total, used = total * 1000, used + 1
+        rest, more = _number_at(words, at + used) if at + used < len(words) else ("", 0)
+        if more and float(rest) < 1000:
+            total, used = total + int(float(rest)), used + more
     if at + used < len(words) and words[at + used] == "hundred":
         total, used = total * 100, used + 1
         rest, more = _number_at(words, at + used + 1) if at + used + 1 < len(words) else ("", 0)

@@ -62,7 +62,7 @@ async def test_each_part_of_a_request_has_its_own_fate(talk: Any) -> None:
         "What was the temperature yesterday at 9?",
         "temperature at 5 today?",
         "turn off the thermostat in 10 minutes",
-        "unlock the frnt door lock",
+        "turn of the whater valve",
         "lock the clock",
         "the garage door is open",
     ],
