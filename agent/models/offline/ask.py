@@ -37,6 +37,8 @@ def ask(label: str, found: Frame, spoken: str, home: Home, now: datetime, area: 
     if deeds is not None:
         return deeds, ()
     label = question_kind(label, found)
+    if found.words[:1] == ("list",) and not reading.predicate_of(found):
+        label = "ask_devices"
     if label == "other" and reading.predicate_of(found):
         label = "ask_state"
     if label in ("help", "time", "timer", "notes", "other", "greet"):
@@ -125,6 +127,8 @@ def _state(label: str, found: Frame, spoken: str, home: Home, area: str, context
             say=f"{'Yes' if yes else 'No'}, the alarm is {ARMED.get(home.arm_state, 'disarmed')} "
             f"and the house is in {home.mode} mode.",
         ), ()
+    if words & {"battery", "batteries"} and words & {"ok", "okay", "alright", "fine", "good"} and not predicate:
+        return _value(found, spoken, home, area, context)
     well = words & {"ok", "okay", "alright", "fine", "working"}
     if (
         words & {"everything", "house", "home", "we"}

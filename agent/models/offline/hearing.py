@@ -55,7 +55,9 @@ _HEARD: Final = (
     (r" (?:, )?(?:just |only )?(?:the once|once only|one time only|just once|only once)$", ""),
     (r"\baff\b", "off"), (r"^pit (?=the|my)", "put "), (r"\blicht\b", "light"),
     (r"\b([ap])\.m\b", r"\1m"), (r"\b(?:the |a |my )?(?:erm+|umm*|uhh*|er|eh|ah|ehm)\b(?: [,.])?", ""),
-    (r"\b(?:gadgets?|gizmos?|appliances)\b", "devices"), (r"\bhooked up\b", "connected"),
+    (r"\b(?:gadgets?|gizmos?|appliances|(?<=which )stuff|(?<=what )stuff)\b", "devices"), (r"\bcams?\b", "camera"), (
+        r"\bhooked up\b",
+        "connected"),
     (r"\b(?:y / n|y n|yes or no)$", "?"),
 )  # fmt: skip
 _PATTERNS: Final = tuple((re.compile(pattern), put) for pattern, put in _HEARD)

@@ -10,10 +10,11 @@ from agent.models.protocol import ToolResult
 
 _KIND: Final = r"(?P<name>[a-z]+(?: (?:do|store|things))?(?: [a-z]+)?)"
 _LIST: Final = re.compile(
-    r"\b(?:my |the |our |a |his |her |household )?(?:(?P<name>shopping|grocery|groceries|to do|todo|task|tasks"
-    r"|chores?|packing|wish|reading|"
-    r"gift|party|hardware|food|errands?|christmas|bucket|birthday|work|home|supermarket) )?list\b|\b(?:my |the "
-    r"|our )?(?P<bare>to dos?|todos|tasks|chores|errands|groceries)\b"
+    r"\b(?:(?:my |the |our |a |his |her |household )?(?P<name>shopping|grocery|groceries|to do|todo|task|tasks"
+    r"|chores?|packing|wish|"
+    r"reading|gift|party|hardware|food|errands?|christmas|bucket|birthday|work|supermarket) list|(?:my|the|our"
+    r"|that|on|to|off|from) list)\b"
+    r"|\b(?:my |the |our )?(?P<bare>to dos?|todos|tasks|chores|errands|groceries)\b"
 )
 _ADD: Final = re.compile(
     r"^(?:(?:please|can you|could you|would you|hey|ok|and|also|i want to|i need to|i need you to) )*"

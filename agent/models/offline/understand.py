@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from agent.models.offline import reading, rules
+from agent.models.offline import measuring, reading, rules
 from agent.models.offline.act import Context, act, carry_out
 from agent.models.offline.acting import Order, order
 from agent.models.offline.ask import ask
+from agent.models.offline.batteries import batteries_part
 from agent.models.offline.chats import chats_part
 from agent.models.offline.classifier import Classifier
 from agent.models.offline.clauses import clauses
@@ -27,6 +28,7 @@ from agent.models.offline.moments import when_of
 from agent.models.offline.parts import Part, question, refusal
 from agent.models.offline.picking import beyond, picked
 from agent.models.offline.plain import once_checked, plain
+from agent.models.offline.plain_questions import asked_plainly
 from agent.models.offline.players import titled
 from agent.models.offline.remembering import memory_part, told_items
 from agent.models.offline.rule_changes import rules_part
@@ -95,7 +97,7 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
         return [Part(text=said, say="I didn't catch that. What can I do for you?")], context
     words, mended = heard(words, scene.home.devices, scene.home.places)
     context = replace(context, mended=mended)
-    words = plain(words, scene.home.named_words)
+    words = asked_plainly(plain(words, scene.home.named_words), has_area=bool(scene.area))
     supposed = supposed_part(words, said, scene.home)
     if supposed is not None:
         return [supposed], context
@@ -111,6 +113,9 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
         return [question(said, f"I named only {len(context.offered)}: {few}. Which one?")], context
     context = replace(context, offered=())
     plainly = " ".join(words)
+    charged = batteries_part(words, said, scene.home)
+    if charged is not None:
+        return [charged[0]], context.spoke_of(charged[1])
     back = undo_part(plainly, said) or happened_part(words, plainly, said, scene.home, scene.now)
     back = back or why_part(words, plainly, said, scene.home, context.devices, scene.now)
     if back is not None:
@@ -452,6 +457,17 @@ def _no_verb(
         wanted = replace(context, action="lower" if down else "raise")
         if any(isinstance(order(wanted.action, again, home, d), Order) for d in context.devices):
             return wanted.again(context.devices, home, spoken, again), context
+    if (
+        measuring.measured(found)
+        and not found.actions
+        and len(found.words) < 7
+        and not (found.has_value and found.bare)
+    ):
+        part, devices = ask(
+            "ask_value", frame(["what", "is", "the", *found.words], home.devices, home.places), spoken, home, scene.now,
+            scene.area, context,
+        )  # fmt: skip
+        return part, replace(context, devices=devices or context.devices)
     remark = _remark(found, spoken, home)
     if remark is not None:
         return remark, context

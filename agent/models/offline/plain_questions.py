@@ -1,0 +1,73 @@
+"""Questions in the few forms that are understood: "count the open doors" as "how many doors are open". Pure."""
+
+import re
+from typing import Final
+
+_REWRITTEN: Final = (
+    (r" or (?:is|are|was|has) (?:it|they|that|he|she) (?:just|only|still) .*$", " ?"),
+    (r" , (?:or|and) (?:should|shall|do|must|can|would) (?:i|we) .*$", " ?"),
+    (r"^count (?:up )?(?:all )?(?:of )?(?:the |my |our )?(.+?) (?:that|which|who) (?:are|is) (.+)$",
+        r"how many \1 are \2"),
+    (r"^count (?:up )?(?:all )?(?:of )?(?:the |my |our )?(.+)$", r"how many \1 do i have"),
+    (r"^(?:what is|tell me|give me) the (?:total |exact )?(?:number|count) of (\w+(?: \w+)?)(?: (?:in|on"
+     r"|at|of) .*)?$",
+     r"how many \1 do i have"),
+    (r"^how many (\w+(?: \w+)?) (?:are|is) (?:there )?(?:installed|set up|in total"
+     r"|running here)"
+     r"(?: .*)?$", r"how many \1 do i have"),
+    (r"^how many (\w+(?: \w+)?) (?:have (?:i|we) got|are there|do (?:i|we|you) (?:own|know|see|have))(?: .*)?$",
+     r"how many \1 do i have"),
+    (r"^do (?:i|we) (?:own|have) (?:any|some) (.+?)(?: ,)? and if so ,? ?how many$", r"how many \1 do i have"),
+    (r"^(?:please )?(?:list|name|enumerate|show(?: me)?|tell me|give me|read out)(?: me)? (?:everything|all(?: "
+     r"of (?:it|them))?|the lot)"
+     r"(?: (?:you (?:have|know|control|can control)|there is|that is here|here))?(?: slowly| please)?$",
+         "list all my devices"),
+    (r"^(?:name|enumerate|reel off|rattle off) (?:all )?(?:of )?((?:my|the|our) .+?)(?: for (?:me|us))?(?: please)?$",
+     r"list \1"),
+    (r"^(?:give|show|tell|run)(?: me| us)?(?: through)? (?:a |the |quick |short |brief )*(?:rundown|run down"
+     r"|recap|summary|overview|breakdown|digest)"
+     r" (?:of|for|on|from) (yesterday|today|last night|this morning|this week|last week|the (?:day|week|night))$",
+     r"what happened \1"),
+    (r"^what is (the .+?) (?:dimmed|set|turned|turned up|turned down|dialed|sitting|running) (?:to|at|on)?(?: "
+     r"(?:at the moment|now|right now|currently))?$",
+     r"what is \1 set to"),
+    (r"^did (?:i|we) (?:remember|manage|bother|forget) to (?:lock|bolt) (.+)$", r"is \1 locked ?"),
+    (r"^did (?:i|we) (?:remember|manage|bother|forget) to (?:close|shut) (.+)$", r"is \1 closed ?"),
+    (r"^did (?:i|we) (?:remember|manage|bother|forget) to (?:turn|switch) off (.+)$", r"is \1 off ?"),
+    (r"^what was the (warmest|hottest) (?:it|the house|the \w+(?: room)?) (?:got|was|has been)",
+        "what was the highest temperature"),
+    (r"^what was the (coldest|coolest) (?:it|the house|the \w+(?: room)?) (?:got|was|has been)",
+        "what was the lowest temperature"),
+    (r"^how (?:warm|hot) did it get\b", "what was the highest temperature"),
+    (r"^how (?:cold|cool) did it get\b", "what was the lowest temperature"),
+    (r"\bover the (past|last) (\d+) (hours|days|weeks)\b", r"in the last \2 \3"),
+    (r"^what did i (?:just )?(?:switch|turn|lock|unlock|set|change|do|dim|open|close|shut)\b.*$",
+        "what did you just do"),
+    (r"\bwhen (?:the |my |our )?(.+?) (?:got|was|were) (locked|unlocked|opened|closed|shut|armed) (?:the "
+     r")?last(?: time)?$",
+     r"when was the \1 last \2"),
+    (r"^for what reason\b", "why"), (r"^how come\b", "why"), (r"^any idea why\b", "why"),
+    (r"^what (?:is|was) the reason (?:for|that|why)\b", "why"), (r"^what made\b", "why did"),
+)  # fmt: skip
+_PATTERNS: Final = tuple((re.compile(pattern), put) for pattern, put in _REWRITTEN)
+_ASKS: Final = re.compile(
+    r"^(?:(?:hey|ok|so|and|please|well|,) )*(?:is|are|was|were|did|does|do|has|have|what|which|who|where|when"
+    r"|why|how|any|count|list|name|"
+    r"tell|show|give|enumerate|can you tell)\b|\?$"
+)
+_HERE: Final = re.compile(r"(?: (?:in|around|round|over|right|out))? here\b(?! (?:are|is))")
+
+
+def asked_plainly(words: list[str], *, has_area: bool) -> list[str]:
+    """The words of a question in a form that is understood; other sentences as they are. `has_area`: it is known
+    where "here" is; else it means the house."""
+    text = " ".join(words)
+    if not _ASKS.search(text):
+        return words
+    mark = " ?" if text.endswith("?") else ""
+    body = text.rstrip(" ?.!")
+    if not has_area:
+        body = _HERE.sub("", body)
+    for pattern, put in _PATTERNS:
+        body = pattern.sub(put, body)
+    return f"{body.rstrip(' ?')}{mark or (' ?' if body.endswith('?') else '')}".split()
