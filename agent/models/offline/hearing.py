@@ -106,12 +106,14 @@ def _is_word(word: str) -> bool:
 
 def heard(words: Sequence[str], devices: Sequence[Device], places: Iterable[str]) -> tuple[list[str], frozenset[str]]:
     """The words as they were meant, and which of them are mended slips."""
-    names = tuple(n for d in devices for n in (d.name, *d.aliases, d.area, d.floor) if n)
-    home = _home_words((*names, *(p for p in places if p)))
+    names = tuple(
+        {n: None for d in devices for n in (d.name, *d.aliases, d.area, d.floor) if n} | dict.fromkeys(places)
+    )
+    home = _home_words(names)
     text = " ".join(words)
     for pattern, put in _PATTERNS:
         text = pattern.sub(put, text)
-    text = _by_its_name(text, (*names, *(p for p in places if p)))
+    text = _by_its_name(text, names)
     out: list[str] = []
     mended: set[str] = set()
     for word in _joined(text.split(), home):
@@ -127,17 +129,32 @@ def _home_words(names: tuple[str, ...]) -> frozenset[str]:
     return frozenset(w for name in names for w in (*name_words(name), *plain_words(name)))
 
 
-def _by_its_name(text: str, names: Sequence[str]) -> str:
-    """A place under the name that this home has for it."""
+@lru_cache(maxsize=16)
+def _other_names(names: tuple[str, ...]) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """What people call the places of this home beside their names here, with the name here."""
     here = {" ".join(plain_words(n)) for n in names}
-    joined = " | ".join(sorted(here))
+    words = {w for name in here for w in name.split()}
+    found = []
     for group in _PLACES:
-        own = [n for n in group if n in here or re.search(rf"\b{n}\b", joined)]
-        exact = [n for n in own if n in here] or own
-        if not exact:
-            continue
-        for other in sorted(group - {*own}, key=len, reverse=True):
-            text = re.sub(rf"\b{other}\b(?! (?:door|lock|room|area)\b)", min(exact, key=len), text)
+        exact = [n for n in group if n in here] or [n for n in group if set(n.split()) <= words and _within(n, here)]
+        if exact:
+            own = min(exact, key=len)
+            found += [
+                (re.compile(rf"\b{other}\b(?! (?:door|lock|room|area)\b)"), own)
+                for other in sorted(group - set(exact), key=len, reverse=True)
+                if other not in here and not _within(other, here)
+            ]
+    return tuple(found)
+
+
+def _within(name: str, names: Iterable[str]) -> bool:
+    return any(f" {name} " in f" {other} " for other in names)
+
+
+def _by_its_name(text: str, names: tuple[str, ...]) -> str:
+    """A place under the name that this home has for it."""
+    for pattern, own in _other_names(names):
+        text = pattern.sub(own, text)
     return text
 
 

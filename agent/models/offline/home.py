@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from agent.models.protocol import Said
@@ -49,8 +50,14 @@ class Home:
     @property
     def named_words(self) -> frozenset[str]:
         """Every word of a name of this home: of devices, areas and floors."""
-        names = (*self.places, *(n for d in self.devices for n in (d.name, *d.aliases, d.area, d.floor)))
-        return frozenset(w for name in names if name for w in name_words(name))
+        return _words_of(
+            tuple({n: None for d in self.devices for n in (d.name, *d.aliases, d.area, d.floor)}), self.places
+        )
+
+
+@lru_cache(maxsize=16)
+def _words_of(names: tuple[str, ...], places: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(w for name in (*names, *places) if name for w in name_words(name))
 
 
 def home_from(pages: Iterable[Mapping[str, Any]]) -> Home:
