@@ -277,7 +277,9 @@ def targets(action: str, found: Frame, home: Home, area: str, device_id: str, co
         words = [w for w in words if w not in _CLEANING_WORDS or w in _held(found)]
     if action in ("start", "set") and not found.has_value:
         room = next((a for d in home.devices if (a := cleaning_area(found, home, d))), "")
-        words = [w for w in words if singular(w) not in (*name_words(room), "area")] if room else words
+        rest = [w for w in words if singular(w) not in (*name_words(room), "area")] if room else words
+        others = [w for w in rest if w not in _NO_NAME and w not in ("vacuum", "robot", "hoover", "cleaner")]
+        words = words if others else rest
     if "watering" in found.words or ("water" in found.words and "water" not in words):
         words = [w for w in words if w not in ("lawn", "grass", "plants", "flowers") or w in _held(found)]
     if action in ("arm", "disarm"):

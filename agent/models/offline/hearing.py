@@ -6,7 +6,16 @@ from functools import lru_cache
 from typing import Final
 
 from agent.models.offline.english import around_words, english_words
-from agent.models.offline.lexicon import ATTRIBUTES, FILLERS, LEAD_INS, PARTICLE_HEADS, VERBS
+from agent.models.offline.lexicon import (
+    ATTRIBUTES,
+    FILLERS,
+    HVAC_WORDS,
+    LEAD_INS,
+    NAMED_LEVELS,
+    NAMED_SPEEDS,
+    PARTICLE_HEADS,
+    VERBS,
+)
 from agent.models.offline.phrases import GRAMMAR
 from agent.models.offline.reading import PREDICATES
 from agent.models.offline.words import PUNCTUATION, is_number, those
@@ -78,7 +87,21 @@ def _own() -> frozenset[str]:
     attributes = {w for form in ATTRIBUTES for w in form}
     phrases = {w for templates in GRAMMAR.values() for t in templates for w in re.findall(r"[a-z]+", t)}
     every = frozenset(
-        {*VERBS, *PARTICLE_HEADS, *FILLERS, *LEAD_INS, *kinds, *attributes, *COLORS, *PREDICATES, *phrases, *_UNITS}
+        {
+            *VERBS,
+            *PARTICLE_HEADS,
+            *FILLERS,
+            *LEAD_INS,
+            *kinds,
+            *attributes,
+            *COLORS,
+            *PREDICATES,
+            *HVAC_WORDS,
+            *NAMED_SPEEDS,
+            *NAMED_LEVELS,
+            *phrases,
+            *_UNITS,
+        }
     )
     return every | {singular(w) for w in every}
 

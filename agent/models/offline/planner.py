@@ -44,7 +44,8 @@ class OfflinePlanner:
         parts = self._parts(prompt, words, prompt.messages[: max(at, 0)], turn)
         calls = _calls(parts)
         results = {r.call_id: r for m in turn for r in m.results if r.name != SUMMARY_TOOL}
-        refused = [{"text": p.text, "why": p.why} for p in parts if p.why]
+        # a part that is asked back while others are done is one that was not done
+        refused = [{"text": p.text, "why": p.why or p.say} for p in parts if p.why or (p.asks and len(parts) > 1)]
         if calls and not results:
             return Step(text="", calls=tuple(c for _, c in calls), refusals=tuple(refused))
         behind = _following(parts, calls, results)

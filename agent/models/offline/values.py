@@ -112,6 +112,10 @@ def _unit(words: Sequence[str], at: int) -> tuple[str, int]:
 
 def attribute(words: Sequence[str], held: Collection[int], used: set[int]) -> str:
     """What the value is for: `brightness`, `volume`, ..., `""` for nothing said."""
+    placed = re.search(r"\bto the (?:up|upwards?|down|downwards?|middle) position\b", " ".join(words))
+    if placed is not None and "swing" not in words:
+        used.update(at for at, w in enumerate(words) if w == "position" and at not in held)
+        return "swing"
     for size in (2, 1):
         for at in range(len(words) - size + 1):
             span = tuple(words[at : at + size])

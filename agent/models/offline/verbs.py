@@ -46,6 +46,7 @@ _PHRASES: Final = (
     (r"^(?:\d+(?: degrees?| percent)? |a bit |a little |slightly |much |way )?(?:lower|cooler|colder|dimmer"
      r"|darker|quieter)$",
         "lower"),
+    (r"\b(?:throw (?:away|out)|take out|dump) .*\b(?:trash|garbage|rubbish|bin)\b", "start"),
     (r"\blight up\b", "turn_on"), (r"\b(?:go|send .*|head|return .*) home\b", "dock"),
     (r"\b(?:return|back|go|send) .*?(?:to|back to) (?:its |the )?(?:base|dock|station|charger)\b", "dock"),
     (r"\b(?:re)?play (?:the )?(?:last|previous)\b", "previous"), (r"\bplay (?:the )?next\b", "next"),

@@ -74,6 +74,7 @@ def tokens(text: str) -> list[str]:
     folded = text[:MAX_CHARACTERS].lower()
     for sign, word in (("°", " degrees "), ("º", " degrees "), ("%", " percent "), ("½", " 0.5 "), ("&", " and ")):
         folded = folded.replace(sign, word)
+    folded = re.sub(r"\([^()]*\)", " ", folded)
     folded = re.sub(r"\.{2,}|\u2026", " , ", folded)
     for mark, plain in (("\u2019", "'"), ("\u2018", "'"), ("_", " "), ("\u2013", "-"), ("\u2014", " , ")):
         folded = folded.replace(mark, plain)
