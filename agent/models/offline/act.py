@@ -13,7 +13,7 @@ from agent.models.offline.wording import in_order, listed, names_of, start, the,
 from agent.models.offline.words import those
 from homeguard.kinds import name_words, singular
 from homeguard.model import Device
-from homeguard.target_words import ALL
+from homeguard.target_words import ALL, ARTICLES, HOUSE
 from homeguard.targets import GUARDED_TYPES, Targets, resolve
 
 _TRACK_WORDS: Final = those(
@@ -291,6 +291,13 @@ def targets(action: str, found: Frame, home: Home, area: str, device_id: str, co
         or words in (["everything"], ["everything", "up"], ["house"], ["home"])
     ):
         return Targets(devices=tuple(d for d in home.devices if can(d)), plural=True)
+    if (
+        found.value is not None
+        and not found.value.unit
+        and not found.attribute
+        and {*words} <= HOUSE | ARTICLES | {"it"}
+    ):
+        words = []
     if {"both", "two"} & set(words) and "them" in found.words and len(context.recent) > 1:
         return Targets(devices=context.recent[-2:], plural=True)
     pronoun = bool({"it", "them", "that", "this"} & set(found.words)) or bool(context.asked)
@@ -306,6 +313,10 @@ def targets(action: str, found: Frame, home: Home, area: str, device_id: str, co
             words, home.devices, areas=home.areas, floors=home.floors, near_area=area, able=can, implied=implied,
             fuzzy=False,
         )  # fmt: skip
+    mixed = {d.type for d in result.devices}
+    numbered = found.value is not None and not found.attribute and not found.value.unit
+    if numbered and "light" in mixed and mixed & {*_CLIMATE}:
+        result = replace(result, devices=tuple(d for d in result.devices if d.type == "light"))
     if {"everything", "device", "devices", "thing", "things"} & set(words):
         kept = tuple(
             d
@@ -370,7 +381,10 @@ def _unsaid(
         if both and all(can(d) for d in context.recent[-2:]):
             return Targets(devices=context.recent[-2:], plural=True)
         steps = not found.target and (
-            found.relative or action in ("raise", "lower") or (found.bare and found.has_value)
+            bool({"again", "back"} & set(found.words))
+            or found.relative
+            or action in ("raise", "lower")
+            or (found.bare and found.has_value)
         )
         if before and (pronoun or context.asked or steps):
             return Targets(devices=before, plural=len(before) > 1)

@@ -8,6 +8,7 @@ from typing import Final
 from agent.models.offline import insights, measuring, reading
 from agent.models.offline.act import Context
 from agent.models.offline.asking_back import Found, history, past, pronoun
+from agent.models.offline.comparing import comparing_part
 from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
 from agent.models.offline.parts import Part, question, read, refusal
@@ -36,6 +37,10 @@ def ask(label: str, found: Frame, spoken: str, home: Home, now: datetime, area: 
     deeds = insights.deeds_part(found.words, spoken, home, now)
     if deeds is not None:
         return deeds, ()
+    named = _plain(found, home, area)
+    compared = comparing_part(found, spoken, home, (named.devices or named.ambiguous) if named is not None else ())
+    if compared is not None:
+        return compared
     label = question_kind(label, found)
     if found.words[:1] == ("list",) and not reading.predicate_of(found):
         label = "ask_devices"

@@ -7,6 +7,7 @@ from typing import Any
 from homeguard.model import Device
 
 _EVENTS = (
+    (r"\bsmoke\b", "smoke"), (r"\b(?:leak|leaks|leaking|water|wet)\b", "leak"),
     (r"\b(?:open|opens|opened|is open)\b", "open"), (r"\b(?:close|closes|closed|shuts)\b", "close"),
     (r"\b(?:unlock|unlocks|unlocked)\b", "unlock"),
     (r"\b(?:lock|locks|locked)\b", "lock"),
@@ -14,7 +15,6 @@ _EVENTS = (
      r"(?:someone|somebody|anyone|anybody|something|anything|people|a person)\b|\b(?:goes off|is triggered|triggers)\b",
      "motion"),
     (r"\b(?:rings|ring|pressed|doorbell)\b", "ring"),
-    (r"\bsmoke\b", "smoke"), (r"\b(?:leak|water|wet)\b", "leak"),
     (r"\b(?:arrive|arrives|comes home|come home|gets home|get home)\b", "arrive"),
     (r"\b(?:leaves|leave)\b", "leave"), (r"\b(?:offline)\b", "offline"), (r"\b(?:battery)\b", "battery"),
 )  # fmt: skip

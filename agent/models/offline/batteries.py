@@ -14,6 +14,7 @@ _WORST: Final = re.compile(
     r"\b(?:worst|lowest|weakest|emptiest|lowest charge|least|flattest|dying 1st|die 1st"
     r"|go 1st|run out 1st)\b"
 )
+_LOW: Final = re.compile(r"\b(?:low|nearly (?:empty|dead|flat|gone)|almost (?:empty|dead|flat|gone)|dying)\b")
 _BEST: Final = re.compile(r"\b(?:best|highest|fullest|strongest|most)\b")
 _UNDER: Final = re.compile(r"\b(?:under|below|less than|lower than|beneath) (\d+)")
 _OVER: Final = re.compile(r"\b(?:over|above|more than|higher than) (\d+)")
@@ -42,6 +43,12 @@ def batteries_part(words: Sequence[str], said: str, home: Home) -> tuple[Part, t
             return Part(text=said, say="Nothing in this home tells me of a battery."), ()
         verb = "runs" if len(having) == 1 else "run"
         return Part(text=said, say=start(f"{names_of(having, 12)} {verb} on batteries.")), tuple(having)
+    if _LOW.search(text) and levels and not any("battery_low" in home.state(d) for d in home.devices):
+        weak = sorted((row for row in levels if row[0] < 20), key=lambda r: r[0])
+        if not weak:
+            return Part(text=said, say="No, none of the batteries are low."), ()
+        told = listed([f"{the(d)} ({level:g}%)" for level, d in weak], 8)
+        return Part(text=said, say=start(f"{told} {'is' if len(weak) == 1 else 'are'} low.")), tuple(d for _, d in weak)
     wanted = _UNDER.search(text) or _OVER.search(text)
     if not (wanted or _WORST.search(text) or _BEST.search(text)):
         return None

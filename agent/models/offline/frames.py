@@ -60,7 +60,9 @@ _INDIRECT: Final = re.compile(
     r"(?: (?:if|whether|that)|(?= (?:what|how|when|who|which|where)\b)|(?= the \w+ \w+ is\b)) "
 )
 _BEFORE_QUESTION: Final = those("please hey hi hello ok okay homeguard and so um well , now also then but")
-_WHEN_FIRST: Final = frozenset(("last", "yesterday", "today", "at", "this", "in", "on"))
+_WHEN_FIRST: Final = frozenset(
+    ("of", "among", "out", "from", "between", "last", "yesterday", "today", "at", "this", "in", "on")
+)
 _OPEN_ENDED: Final = frozenset(["lock", "unlock", "arm", "disarm", "dock", "mute"])
 _LOOSE_ENDS: Final = those("and or , the in on of a from")
 
@@ -209,7 +211,8 @@ def _attached(words: Sequence[str], at: int, known: frozenset[str]) -> bool:
         return True
     while left >= 0 and words[left] in _DETERMINERS:
         left -= 1
-    return left >= 0 and words[left] in _LOCATIVE
+    listed = left > 0 and words[left] in ("and", "or", ",", "nor") and singular(words[left - 1]) in known
+    return listed or (left >= 0 and words[left] in _LOCATIVE)
 
 
 def _target(

@@ -64,6 +64,11 @@ _HEARD: Final = (
     (r" (?:, )?(?:just |only )?(?:the once|once only|one time only|just once|only once)$", ""),
     (r"\baff\b", "off"), (r"^pit (?=the|my)", "put "), (r"\blicht\b", "light"),
     (r"\b([ap])\.m\b", r"\1m"), (r"\b(?:the |a |my )?(?:erm+|umm*|uhh*|er|eh|ah|ehm)\b(?: [,.])?", ""),
+    (r"^should (?=(?:the|my|our|any|some|there)\w*\b(?!.*\?$))", "if "), (r"\bever (?=trips?|opens?|goes"
+                                                                          r"|detects?|sees|rings)",
+        ""),
+    (r"\bthe place\b", "the house"), (r"\bblew\b(?= please|$| ,)", "blue"), (r"\bda\b", "the"), (r"\bdoin\b", "doing"),
+    (r" (?:na|lah|la|yaar|ji|ya|eh|huh|hey)(?= [.?!]|$)", ""),
     (r"\b(?:gadgets?|gizmos?|appliances|(?<=which )stuff|(?<=what )stuff)\b", "devices"), (r"\bcams?\b", "camera"), (
         r"\bhooked up\b",
         "connected"),
@@ -228,7 +233,9 @@ def _dropped(word: str, known: str) -> bool:
 
 def _skeleton(word: str) -> str:
     """The consonants of a word, doubles as one: what is left of it when it is written as it sounds."""
-    return re.sub(r"(.)\1+", r"\1", re.sub(r"[aeiouyhw]", "", word.replace("ck", "k").replace("c", "k")))
+    return re.sub(
+        r"(.)\1+", r"\1", re.sub(r"[aeiouyhw]", "", word.replace("ck", "k").replace("c", "k").replace("j", "g"))
+    )
 
 
 def _slip(word: str, known: str) -> bool:

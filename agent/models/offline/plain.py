@@ -10,7 +10,8 @@ from agent.models.offline.words import those
 
 _FILLER: Final = (
     r"(?:yo|hmm+|hm|mm+|umm*|uhh*|erm?|ah+|oh|ugh|aw|like|so like|yeah|yep|well|listen|honestly|basically|anyway|btw|"
-    r"by the way|quick question|excuse me|sorry|alright|dude|man|bro|hey there|look here|i mean|you know|i say)"
+    r"by the way|quick question|excuse me|actually|now then|right then|okay so|sorry|alright|dude|man|bro|hey "
+    r"there|look here|i mean|you know|i say)"
 )
 _STARTS: Final = re.compile(rf"(?:^|(?<=[.;?!] ))((?:(?:so|ok|okay|hey|hi) )?{_FILLER}(?: ,)? )+")
 #: A yes to something else, before what is wanted now.

@@ -46,6 +46,17 @@ _REWRITTEN: Final = (
     (r"\bwhen (?:the |my |our )?(.+?) (?:got|was|were) (locked|unlocked|opened|closed|shut|armed) (?:the "
      r")?last(?: time)?$",
      r"when was the \1 last \2"),
+    (r"^(?:is |are )?(?:everything|all|things)(?: is| are)? (?:good|well|fine|ok|okay|alright|in order|quiet|calm|safe)"
+     r"(?: (?:at|in|back|over|with|around) .*)?$", "is everything ok at home"),
+    (r"^(?:what|which) (.+?) do you (?:look after|know(?: of| about)?|see|control|watch|have|manage|monitor"
+     r"|keep an eye on)$",
+     r"list my \1"),
+    (r"^what (?:are|is) (?:all )?(?:the |my |our )?(.+?) (?:called|named)$", r"list my \1"),
+    (r"\brunning low\b", "low"), (r"^how is (?:the |my )?(.+?) doing battery(?: wise)?$",
+        r"what is the battery of the \1"),
+    (r"^(?:hows|how is) (?:the |my )?battery (?:of|on|in) (?:the |my )?(.+)$", r"what is the battery of the \1"),
+    (r"^(?:of|among|out of|from) (?:all )?(?:the |my |our )?(.+?) , (?:which|what)(?: one)?(?: is| are)? (.+)$",
+     r"which of the \1 is \2"),
     (r"^for what reason\b", "why"), (r"^how come\b", "why"), (r"^any idea why\b", "why"),
     (r"^what (?:is|was) the reason (?:for|that|why)\b", "why"), (r"^what made\b", "why did"),
 )  # fmt: skip

@@ -29,6 +29,8 @@ _WISHED: Final = re.compile(
 
 #: What is only quoted: a title, a sign, what somebody said.
 _QUOTED: Final = re.compile(
+    r"\b(?:was|were) (?:just )?(?:about|going|meaning) to (?:say|ask(?: you)?|tell you)(?: to)?\b|\bi (?:almost"
+    r"|nearly) (?:said|asked)\b|"
     r"\b(?:(?:is|was|are|were) (?:called|titled|named|entitled)|(?:sign|note|poster|letter|email|message|text"
     r"|book|song|film|movie|"
     r"show|game|tweet|headline|label|lyrics?|poem|t shirt|tshirt|mug|sticker|banner|card)s?\b.{0,30}?\b(?:says?"
@@ -48,7 +50,7 @@ def quoted(text: str) -> str:
     for match in _QUOTED.finditer(text):
         said = text[match.end() :].strip(" ,")
     said = re.sub(r"^(?:is |was )?(?:called|titled|named|entitled) ", "", said)
-    wished = re.search(r"\b(?:please|can you|could you|do it|so|then)\b", said)
+    wished = re.search(r"\b(?:please|can you|could you|do it)\b", said)
     return (
         "" if wished and not re.search(r"\b(?:sign|note|poster|letter|book|song|film|called|titled)\b", text) else said
     )

@@ -11,7 +11,7 @@ from homeguard.targets import resolve
 
 _SUPPOSING: Final = re.compile(
     r"^(?:(?:so|and|but|hypothetically|ok|okay|just curious|out of curiosity|,) )*"
-    r"(?:(?:if|suppose|supposing|imagine|assuming|say|let us say|lets say|what if|pretend)(?: that)? "
+    r"(?:(?:(?<!should )if|suppose|supposing|imagine|assuming|say|let us say|lets say|what if|pretend)(?: that)? "
     r"(?:i|we|you|someone|somebody|anyone|a |my |the |he |she |they )"
     r"|what (?:would|will|does|do|happens?|happened)\b.*\b(?:if|when) (?:i|we|you|someone|somebody|anyone) "
     r"|(?:would|could|can|will) you (?:really |actually |ever )?(?:just )?(?:do it|unlock|open|obey"
@@ -33,12 +33,14 @@ _HOW_TO_SAY: Final = re.compile(
 
 def supposed_part(words: Sequence[str], said: str, home: Home) -> Part | None:
     """The answer to a hypothetical question, `None` for another sentence."""
-    text = " ".join(words)
+    text = " ".join(words).rstrip(" ?.!")
     how = _HOW_TO_SAY.match(text)
     if how is not None:
         what = re.sub(r"^(.+?) to go (\w+)$", r"make \1 \2", how["what"])
         return Part(text=said, say=f'Say it as you would to a person, for example: "{what}".')
     if not (_IMAGINED.match(text) or (_SUPPOSING.match(text) and _ASKS.search(text))):
+        return None
+    if re.search(r"\bi (?:would |will )?(?:want|like|need|love|prefer)\b", text) and not _IMAGINED.match(text):
         return None
     inner = re.sub(
         r"^.*?\b(?:said|say|told you to|tell you to|asked you to|ask you to|to say)\b(?: something "

@@ -43,7 +43,7 @@ _WEATHER: Final = re.compile(r"\b(?:weather|rain|forecast|snow|sunny|umbrella)\b
 def own_matter(text: str) -> str:
     """Why something is not done in chat at all, `""` for what may be."""
     if _ACCESS.search(text):
-        return "People, access, codes and passwords are managed by the owner on HomeGuard's own page, never in chat."
+        return "I can't do that: people, access, codes and passwords are managed by the owner on HomeGuard's own page."
     return ""
 
 

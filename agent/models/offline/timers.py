@@ -66,6 +66,13 @@ def timer_part(words: Sequence[str], text: str, now: datetime, pending: Sequence
     if pending[:1] == ("timer",) and (seconds := span_s(said)) and len(words) < 8 and not _NEW.search(said):
         arguments = {"minutes": round(seconds / 60, 4), "label": pending[1]}
         return _set(arguments, text, f"in {spoken_span(seconds)}")
+    more = re.match(
+        r"(?:and |also |then )*another (?:one|timer)(?: (?:for|of|with|at))? (\d+(?:\.\d+)?)(?: "
+        r"(?:minutes?|mins?))?$",
+        said,
+    )
+    if pending[:1] == ("set",) and more is not None:
+        return _set({"minutes": float(more[1]), "label": ""}, text, f"in {spoken_span(float(more[1]) * 60)}")
     if pending[:1] == ("set",) and _AGAIN.search(said) and not re.search(r"\b(?:light|lamp|door|lock|heat)", said):
         changed = _changed(said if about_timer(said) else f"{said} timer", text)
         if changed is not None:

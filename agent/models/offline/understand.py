@@ -327,6 +327,9 @@ def _left_alone(found: Frame, spoken: str, scene: Scene, context: Context) -> Pa
 def _clause(found: Frame, spoken: str, joint: Sequence[str], scene: Scene, context: Context) -> tuple[Part, Context]:
     home = scene.home
     hidden = masked(found.words, home.devices, home.places)
+    further = context.label and found.words[:1] in (("and",), ("also",)) and len(found.words) < 7
+    if found.question and further and not reading.predicate_of(found) and not measuring.measured(found):
+        return _no_verb(found, spoken, joint, hidden, scene, context)
     if found.question:
         label, _ = scene.model.best(hidden, _ASK | {"help", "time", "timer", "notes", "other", "greet"})
         part, devices = ask(label, found, spoken, home, scene.now, scene.area, context)

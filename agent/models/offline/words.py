@@ -123,7 +123,8 @@ def _numbers(words: list[str]) -> list[str]:
             out.append(value)
             at += used
         else:
-            out.append(_ORDINALS.get(words[at], words[at]))
+            counts = words[at] == "second" and out and is_number(out[-1])
+            out.append(words[at] if counts else _ORDINALS.get(words[at], words[at]))
             at += 1
     return out
 
