@@ -8,6 +8,7 @@ from agent.models.offline.acting import UNSAID, Cannot, Order, able, cleaning_ar
 from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
 from agent.models.offline.parts import Part, control, question, refusal
+from agent.models.offline.places import is_outdoors
 from agent.models.offline.players import likely, play
 from agent.models.offline.wording import in_order, listed, names_of, start, the, unlocked_name
 from agent.models.offline.words import those
@@ -16,6 +17,7 @@ from homeguard.model import Device
 from homeguard.target_words import ALL, ARTICLES, HOUSE
 from homeguard.targets import GUARDED_TYPES, Targets, resolve
 
+Offer = tuple[tuple[Device, Order], ...]
 _TRACK_WORDS: Final = those(
     "song track music episode item playback playing show movie video audio sound tune last previous next earlier "
     "songs what whats"
@@ -41,10 +43,6 @@ _ATTRIBUTE_TYPES = {
 _SAFER = frozenset(("lock", "close"))
 #: What always takes a card that names it: there a slip does no harm.
 _CARDED = frozenset(("unlock", "open", "disarm"))
-_OUTDOORS: Final = those(
-    "porch patio garden yard backyard driveway drive outside outdoor exterior terrace deck balcony veranda pool "
-    "lawn street"
-)
 _CLIMATE = ("thermostat", "air_conditioner", "heater")
 _EVERY_DAY = (
     "light",
@@ -78,6 +76,8 @@ class Context:
     offered: tuple[Device, ...] = ()
     #: The words of the sentence that were slips of the keyboard, as they were mended.
     mended: frozenset[str] = frozenset()
+    #: What was offered last and waits for a yes.
+    offer: Offer = ()
     #: An "if" that was said before: a part with words when it does not hold, without when it does.
     condition: Part | None = None
 
@@ -173,11 +173,6 @@ def carry_out(
 
 def _nowhere(name: str, place: str = "") -> str:
     return f'I can\'t find "{name}"{place} in this home.'
-
-
-def is_outdoors(device: Device) -> bool:
-    """Whether its name or its area lies outside the house."""
-    return bool(_OUTDOORS & {*name_words(device.name), *name_words(device.area)})
 
 
 _ALREADY = {"unlock": "unlocked", "open": "open", "disarm": "disarmed"}

@@ -42,6 +42,8 @@ def ask(label: str, found: Frame, spoken: str, home: Home, now: datetime, area: 
     if compared is not None:
         return compared
     label = question_kind(label, found)
+    if label == "ask_devices" and len(found.words) <= 2:
+        label = "ask_state"
     if found.words[:1] == ("list",) and not reading.predicate_of(found):
         label = "ask_devices"
     if label == "other" and reading.predicate_of(found):

@@ -65,7 +65,7 @@ def split_rule(words: Sequence[str]) -> tuple[str, list[str], list[str]] | None:
         return "event", run_on[1].split(), run_on[2].split()
     late = re.match(
         r"^(.+?) (?:when|whenever|as soon as|every time|each time) "
-        r"(?!was |did |has |have |had |will |i last |we last )(.+)$",
+        r"(?!was |did |has |have |had |will |i last |we last |.*\b(?:was|were|did|last)\b)(.+)$",
         body,
     )
     if late and not re.match(r"^(?:do you know|show me|when|what|who|if)\b", body):

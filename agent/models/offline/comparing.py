@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from agent.models.offline.act import is_outdoors
 from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
 from agent.models.offline.parts import Part
+from agent.models.offline.places import is_outdoors
 from agent.models.offline.wording import names_of, start, the
 from homeguard.model import Device
 from homeguard.vocabulary import COLORS

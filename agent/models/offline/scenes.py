@@ -38,7 +38,8 @@ def mode_part(found: Frame, spoken: str, home: Home, label: str) -> Part | None:
         r"\bmode (?:to|on) (home|away|vacation|party|sleep|night)\b", text
     )
     house = re.search(
-        r"\b(?:set|put|switch|change) (?:the |my )?(?:house|home|us) (?:to|in|into|on) "
+        r"\b(?:set|put|switch|change) (?:the |my )?(?:house|home|us|alarm|alarm system|system|security) (?:to"
+        r"|in|into|on|for) (?:the )?"
         r"(home|away|vacation|holiday|party|sleep|night)\b",
         text,
     )

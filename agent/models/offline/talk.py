@@ -97,6 +97,8 @@ def talk(label: str, text: str, home: Home, now: datetime) -> Part:
         return Part(text=text, say="You're welcome.")
     if label == "cancel":
         return Part(text=text, say="Okay, I won't do anything.")
+    if label == "time" and not re.search(r"\b(?:time is|date|day|clock|oclock|what time|weekend|monday|today)\b", said):
+        return refusal(text, _CANNOT["other"])
     if label == "time":
         return Part(text=text, say=f"It is {clock(now)} on {now:%A}, {now.day} {now:%B} {now.year}.")
     if _DATA.search(said):

@@ -99,7 +99,12 @@ def timer_part(words: Sequence[str], text: str, now: datetime, pending: Sequence
         return _reminder(words, said, text, now)
     if is_timer and not re.match(r"(?:is|are|was|were|did|does|do) ", said):
         return _new(words, said, text, now)
-    if _ALARM.search(said) and not re.search(r"\balarm (?:system|panel)\b|\b(?:away|night|home|stay) mode\b", said):
+    arming = re.search(r"\balarms?\b", said) and when_of(words, now) is None
+    if (
+        _ALARM.search(said)
+        and not (arming and "wake" not in said)
+        and not re.search(r"\balarm (?:system|panel)\b|\b(?:away|night|home|stay) mode\b", said)
+    ):
         return _alarm(words, text, now)
     return None
 

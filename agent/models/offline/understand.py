@@ -25,6 +25,7 @@ from agent.models.offline.languages import in_english, language_of
 from agent.models.offline.later import later_part
 from agent.models.offline.lists import list_part
 from agent.models.offline.moments import when_of
+from agent.models.offline.offers import answered, done_part, offered_part
 from agent.models.offline.parts import Part, question, refusal
 from agent.models.offline.picking import beyond, picked
 from agent.models.offline.plain import once_checked, plain
@@ -98,12 +99,20 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
     words, mended = heard(words, scene.home.devices, scene.home.places)
     context = replace(context, mended=mended)
     words = asked_plainly(plain(words, scene.home.named_words), has_area=bool(scene.area))
+    answer = answered(words, context.offer) if context.offer else None
+    if answer is not None:
+        after = replace(context, offer=()).spoke_of(tuple(d for d, _ in answer.orders))
+        return [done_part(answer, said, scene.home)], after
+    context = replace(context, offer=())
+    could = offered_part(words, said, scene.home)
+    if could is not None:
+        return [could[0]], replace(context, offer=could[1])
     supposed = supposed_part(words, said, scene.home)
     if supposed is not None:
         return [supposed], context
     timed = _by_time(words, said, scene, context)
     if timed is not None:
-        return [timed], replace(context, pending=timed.pending)
+        return [timed], replace(context, pending=timed.pending).spoke_of(_devices_of(timed, scene.home))
     context = replace(context, pending=())
     meant = picked(words, context.offered, context.action, scene.home) if context.offered else None
     if meant is not None:
@@ -209,7 +218,10 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
                 parts.append(held)
                 continue
         timed = _timed(found, spoken, scene, context)
-        part, after = (timed, context) if timed is not None else _clause(found, spoken, joint, scene, context)
+        if timed is not None:
+            part, after = timed, context.spoke_of(_devices_of(timed, scene.home))
+        else:
+            part, after = _clause(found, spoken, joint, scene, context)
         wants = found.actions or found.question
         if not wants and (remark or (asks - {at} and not part.calls and not _named(found, scene.home))):
             context = replace(context, devices=after.devices or context.devices)
@@ -218,6 +230,14 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
         parts += [part, *part.also]
     parts = [p for at, p in enumerate(parts) if _adds(p, parts[:at])]
     return parts or [talk("other", said, scene.home, scene.now)], context
+
+
+def _devices_of(part: Part, home: Home) -> tuple[Device, ...]:
+    """The devices that a rule of this part commands, in their order."""
+    ids = [
+        a.get("device_id") for c in part.calls if c.name == "create_automation" for a in c.arguments.get("actions", ())
+    ]
+    return tuple(d for d in home.devices if d.id in ids)
 
 
 _NOW: Final = frozenset(("now", "immediately", "right away", "first"))
@@ -417,22 +437,6 @@ def _moving(home: Home) -> bool:
     )
 
 
-def _remark(found: Frame, spoken: str, home: Home) -> Part | None:
-    """ "It's cold", "it is dark in here": how it is, and what to say to change it."""
-    words = set(found.words)
-    if len(found.words) > 6 or not {"is", "am", "feels", "are"} & words:
-        return None
-    warm, cold = words & {"hot", "warm", "boiling", "stuffy"}, words & {"cold", "chilly", "freezing", "cool"}
-    if warm or cold:
-        climate = [d for d in home.devices if home.takes(d, "set_temperature")]
-        if climate:
-            reads = reading.describe(climate[:1], home)
-            return Part(text=spoken, say=f'{reads} Say "make it {"cooler" if warm else "warmer"}" to change it.')
-    if words & {"dark", "gloomy"} and any(d.type == "light" for d in home.devices):
-        return Part(text=spoken, say='Say "turn on the lights", or name one of them.')
-    return None
-
-
 def _no_verb(
     found: Frame, spoken: str, joint: Sequence[str], hidden: Sequence[str], scene: Scene, context: Context
 ) -> tuple[Part, Context]:
@@ -471,9 +475,6 @@ def _no_verb(
             scene.area, context,
         )  # fmt: skip
         return part, replace(context, devices=devices or context.devices)
-    remark = _remark(found, spoken, home)
-    if remark is not None:
-        return remark, context
     if label in _TALK and (sure > 0.35 or not names_something):
         return talk(label, spoken, home, scene.now), context
     if label in _ASK and (sure > 0.5 or not names_something):

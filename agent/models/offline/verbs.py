@@ -29,6 +29,7 @@ _AFTER_ON: Final = _set(
     "downstairs too straight , when if as except outside right immediately with only but until every"
 )
 _SKIPPED_BEFORE: Final = LEAD_INS | _set(", dont not do never no forget why how about a favor able are be my no")
+_TOO: Final = _set("warm hot cold quiet loud dim low high")
 #: Words of phrasal actions that name no device.
 _CONSUMED: Final = _set(
     "up down base dock station charger last previous take draw roll pull picture photo snapshot image upwards its "
@@ -71,8 +72,8 @@ _PHRASES: Final = (
     (r"\b(?:blinds?|curtains?|shades?|shutters?|awnings?|covers?|garage(?: door)?|gate) down\b(?! to)", "close"),
     (r"\bmake .* (?:very )?bright$", "raise"), (r"\bmake .* (?:very )?(?:dark|dim)$", "lower"),
     (r"\btemperature up\b", "raise"), (r"\btemperature down\b", "lower"),
-    (r"^(?:it is |it's )?(?:way |much )?too (?:dark|cold|quiet)\b", "raise"),
-    (r"^(?:it is )?(?:way |much )?too (?:bright|hot|warm|loud)\b", "lower"),
+    (r"^(?:(?:it|that|this) is )?(?:way |much |a bit |a little )?too (?:dark|cold|quiet|dim|low)\b", "raise"),
+    (r"^(?:(?:it|that|this) is )?(?:way |much |a bit |a little )?too (?:bright|hot|warm|loud|high)\b", "lower"),
     (r"\b(?:it is|the (?:\w+ ){1,3}is) (?:way |much |a bit |a little )?too (?:dark|cold|quiet)\b", "raise"),
     (r"\b(?:it is|the (?:\w+ ){1,3}is) (?:way |much |a bit |a little )?too (?:bright|hot|warm|loud)\b", "lower"),
 )  # fmt: skip
@@ -168,7 +169,7 @@ def _phrasal(words: Sequence[str], held: Collection[int], used: set[int], found:
             found = [action, *(a for a in found if a not in ("set", action))]
         elif action not in found:
             found = [*found, action]
-        drop = _CONSUMED | ({"home"} if action == "dock" else set())
+        drop = _CONSUMED | ({"home"} if action == "dock" else set()) | (_TOO if " too " in f" {match[0]} " else set())
         used.update(
             at for at, word in enumerate(words)
             if at not in held and word in drop and match.start() <= starts[at] < match.end()
