@@ -25,31 +25,73 @@ _FAILED: Final = re.compile(
 )
 
 
-def _tools(reply: Reply) -> list[str]:
+def _called(reply: Reply) -> list[str]:
     return [str(c["tool"]) for c in reply.calls]
 
 
 def _no_calls(reply: Reply, wanted: Any) -> list[str]:
-    extra = [t for t in _tools(reply) if t != "get_home_summary"]
+    extra = [t for t in _called(reply) if t != "get_home_summary"]
     return [f"called {', '.join(extra)}"] if extra else []
 
 
 def _reads_only(reply: Reply, wanted: Any) -> list[str]:
-    acted = [t for t in _tools(reply) if t not in READS]
+    acted = [t for t in _called(reply) if t not in READS]
     return [f"called {', '.join(acted)}"] if acted else []
 
 
 def _reads(reply: Reply, wanted: Any) -> list[str]:
-    return [f"did not read {tool}" for tool in wanted if tool not in _tools(reply)]
+    return [f"did not read {tool}" for tool in wanted if tool not in _called(reply)]
 
 
 def _calls(reply: Reply, wanted: Any) -> list[str]:
     expected = sorted((str(c["device_id"]), str(c["command"])) for c in wanted)
     sent = sorted((str(c["device_id"]), str(c["command"])) for c in reply.commands)
     problems = [] if sent == expected else [f"sent {sent}, expected {expected}"]
+    for call in wanted:
+        given = [c.get("parameters", {}) for c in reply.commands if c["device_id"] == call["device_id"]]
+        if call.get("parameters") and not any(_holds(call["parameters"], g) for g in given):
+            problems.append(f"{call['device_id']} was told {given}, expected {call['parameters']}")
     problems += [f"{c['device_id']} is {c['outcome']}" for c in reply.commands if c["outcome"] != "confirmed"]
     others = sorted(set(reply.changed) - {device for device, _ in expected})
     return problems + ([f"also changed {', '.join(others)}"] if others else [])
+
+
+def _holds(wanted: Any, given: Any) -> bool:
+    """Whether what was given holds at least what is wanted: keys of objects, items of lists; numbers to 0.05.
+    `{"any": [...]}` is one of several."""
+    if isinstance(wanted, Mapping):
+        if set(wanted) == {"any"}:
+            return any(_holds(w, given) for w in wanted["any"])
+        return isinstance(given, Mapping) and all(k in given and _holds(v, given[k]) for k, v in wanted.items())
+    if isinstance(wanted, list | tuple):
+        if not isinstance(given, list | tuple):
+            return False
+        return len(wanted) == len(given) and all(_holds(w, g) for w, g in zip(wanted, given, strict=True))
+    if isinstance(wanted, int | float) and not isinstance(wanted, bool):
+        return isinstance(given, int | float) and abs(wanted - given) < 0.05
+    return str(wanted).casefold() == str(given).casefold()
+
+
+def _tools(reply: Reply, wanted: Any) -> list[str]:
+    called = [(str(c["tool"]), c.get("arguments", {})) for c in reply.calls]
+    return [
+        f"did not call {w['tool']} with {w.get('arguments', {})}"
+        for w in wanted
+        if not any(tool == w["tool"] and _holds(w.get("arguments", {}), given) for tool, given in called)
+    ]
+
+
+def _no_commands(reply: Reply, wanted: Any) -> list[str]:
+    return [f"sent {[(c['device_id'], c['command']) for c in reply.commands]}"] if reply.commands else []
+
+
+def _asks_back(reply: Reply, wanted: Any) -> list[str]:
+    return [*_no_commands(reply, wanted), *([] if "?" in reply.answer else ["the answer asks nothing"])]
+
+
+def _answer_none(reply: Reply, wanted: Any) -> list[str]:
+    answer = reply.answer.casefold()
+    return [f"the answer has {w!r}" for w in wanted if str(w).casefold() in answer]
 
 
 def _answer_any(reply: Reply, wanted: Any) -> list[str]:
@@ -103,7 +145,11 @@ _REPLY: Final[Mapping[str, Callable[[Reply, Any], list[str]]]] = {
     "reads_only": _reads_only,
     "reads": _reads,
     "calls": _calls,
+    "tools": _tools,
+    "no_commands": _no_commands,
+    "asks_back": _asks_back,
     "answer_any": _answer_any,
+    "answer_none": _answer_none,
     "refused": _refused,
     "number": _number,
     "stands": _stands,

@@ -19,6 +19,7 @@ TALK: Final = _set(
     reply message setting settings action actions approval confirmation order thing things household resident
     residents person assistant answering person's home's house's automation automations incident incidents alert
     alerts step steps plan number count total average question words problem error failure chance security state
+    act acts deed deeds
     status report summary lowest highest most minimum maximum oldest newest rooms room area areas floor value
     values it motion fan heat air climate energy power usage sun night day morning evening afternoon week month
     hour minute few couple lot bit moment user owner guest admin client text name names pin code session chat

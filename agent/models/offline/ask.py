@@ -317,4 +317,6 @@ def _devices(found: Frame, spoken: str, home: Home, area: str) -> Found:
         opening = "Yes, " if yes_no else "One: "
         return Part(text=spoken, say=start(f"{opening}{the(devices[0])}.")), devices
     opening = "Yes, " if yes_no else "You have "
+    # "2 motion sensors" would tell of motions
+    noun = "sensors" if noun.startswith(("motion", "smoke", "leak", "gas")) else noun
     return Part(text=spoken, say=f"{opening}{len(devices)} {noun}: {shown}."), devices

@@ -6,7 +6,7 @@ from typing import Final
 
 from agent.models.offline.home import Home
 from agent.models.offline.parts import Part
-from agent.models.offline.wording import listed, names_of, start, the
+from agent.models.offline.wording import names_of, start, the
 from homeguard.model import Device
 
 _ABOUT: Final = re.compile(r"\b(?:battery|batteries|charge)\b")
@@ -47,8 +47,7 @@ def batteries_part(words: Sequence[str], said: str, home: Home) -> tuple[Part, t
         weak = sorted((row for row in levels if row[0] < 20), key=lambda r: r[0])
         if not weak:
             return Part(text=said, say="No, none of the batteries are low."), ()
-        told = listed([f"{the(d)} ({level:g}%)" for level, d in weak], 8)
-        return Part(text=said, say=start(f"{told} {'is' if len(weak) == 1 else 'are'} low.")), tuple(d for _, d in weak)
+        return Part(text=said, say=start(f"{_levels(weak)}.")), tuple(d for _, d in weak)
     wanted = _UNDER.search(text) or _OVER.search(text)
     if not (wanted or _WORST.search(text) or _BEST.search(text)):
         return None
@@ -60,13 +59,14 @@ def batteries_part(words: Sequence[str], said: str, home: Home) -> tuple[Part, t
         how = f"{'under' if under else 'over'} {limit:g}%"
         if not fits:
             return Part(text=said, say=f"No, no battery is {how}."), ()
-        told = listed([f"{the(d)} ({level:g}%)" for level, d in fits], 8)
-        opening = "Yes, " if re.match(r"(?:any|is|are|do)\b", text) else ""
-        return Part(text=said, say=start(f"{opening}{told} {'is' if len(fits) == 1 else 'are'} {how}.")), tuple(
-            d for _, d in fits
-        )
+        opening = "Yes: " if re.match(r"(?:any|is|are|do)\b", text) else ""
+        return Part(text=said, say=start(f"{opening}{_levels(fits)}.")), tuple(d for _, d in fits)
     worst = _BEST.search(text) is None or _WORST.search(text) is not None
     level, device = (min if worst else max)(levels, key=lambda r: r[0])
     return Part(
         text=said, say=start(f"{the(device)} has the {'lowest' if worst else 'highest'} battery: {level:g}%.")
     ), (device,)
+
+
+def _levels(rows: Sequence[tuple[float, Device]]) -> str:
+    return "; ".join(f"{the(d)} has {level:g}% battery" for level, d in rows[:8])

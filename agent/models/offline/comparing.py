@@ -15,6 +15,7 @@ from homeguard.vocabulary import COLORS
 Found = tuple[Part, tuple[Device, ...]]
 _AWAY: Final = re.compile(r"\b(?:offline|unreachable|not responding|disconnected|unavailable)\b")
 _THERE: Final = re.compile(r"\b(?:online|reachable|responding)\b")
+_WHITES: Final = ("a warm one", "a neutral one", "a cool one")
 _MOST: Final = re.compile(r"\b(brightest|dimmest|darkest|warmest|hottest|coldest|coolest|loudest|quietest)\b")
 _BY: Final = {
     "brightest": ("brightness_pct", True, "%"), "dimmest": ("brightness_pct", False, "%"),
@@ -41,7 +42,9 @@ def comparing_part(found: Frame, said: str, home: Home, named: Sequence[Device])
             return None
         value, device = (max if highest else min)(rows, key=lambda r: r[0])
         shown = f"{value:g}%" if unit else _degrees(value, home)
-        return Part(text=said, say=start(f"{the(device)} is the {most[1]}, at {shown}.")), (device,)
+        ahead = "more" if highest else "less"
+        where = f"{shown} brightness" if name == "brightness_pct" else shown
+        return Part(text=said, say=start(f"{the(device)} is at {where}, {ahead} than the others.")), (device,)
     if re.search(
         r"^(?:what|which) (?:things |devices )?(?:do i have|have i got|is|are)(?: there)? (?:outside"
         r"|outdoors?)$",
@@ -53,7 +56,9 @@ def comparing_part(found: Frame, said: str, home: Home, named: Sequence[Device])
     if "color" in found.words and len(pool) == 1 and "color" in pool[0].capabilities:
         shade = color_of(home.state(pool[0]))
         if shade:
-            return Part(text=said, say=start(f"{the(pool[0])} is {shade}.")), pool
+            kelvin = home.state(pool[0]).get("color_temperature_k")
+            told = f"shows white at {kelvin:g} K, {shade}" if shade in _WHITES else f"is {shade}"
+            return Part(text=said, say=start(f"{the(pool[0])} {told}.")), pool
     return None
 
 
@@ -88,8 +93,7 @@ def color_of(state: Any) -> str:
         return min(COLORS, key=lambda name: _apart(COLORS[name], hue, saturation))
     kelvin = state.get("color_temperature_k")
     if isinstance(kelvin, int | float):
-        shade = "warm white" if kelvin < 3300 else "neutral white" if kelvin < 5000 else "cool white"
-        return f"{shade} ({kelvin:g} K)"
+        return _WHITES[0] if kelvin < 3300 else _WHITES[1] if kelvin < 5000 else _WHITES[2]
     return ""
 
 

@@ -18,7 +18,7 @@ from homeguard.model import Device
 _MY_DEEDS: Final = re.compile(
     r"^(?:so |and |ok |okay )?what (?:did|have) you (?:just )?(?:do|done|change|changed|switch|lock)\b(?!.*\brecord)"
     r"|^what was that(?: for)?$"
-    r"|^why did you\b|^did you (?:just )?(?:do|change) (?:anything|something|that)\b|^what was your last action\b"
+    r"|^did you (?:just )?(?:do|change) (?:anything|something|that)\b|^what was your last action\b"
 )
 #: What belongs to one request: commands so close together.
 _TOGETHER_S: Final = 10

@@ -57,6 +57,16 @@ _REWRITTEN: Final = (
     (r"^(?:hows|how is) (?:the |my )?battery (?:of|on|in) (?:the |my )?(.+)$", r"what is the battery of the \1"),
     (r"^(?:of|among|out of|from) (?:all )?(?:the |my |our )?(.+?) , (?:which|what)(?: one)?(?: is| are)? (.+)$",
      r"which of the \1 is \2"),
+    (r"^(?:can you |could you |please |would you )*explain (?:to me )?(?=(?:why|what|who|how)\b)", ""),
+    (r"^what (?:turned|switched) (the .+?) (on|off)$", r"why is \1 \2"),
+    (r"^what (locked|unlocked|opened|closed) (the .+)$", r"why is \2 \1"),
+    (r"^any reason (?:why )?(?:it is|that|the)\b(?= )", "why is it"),
+    (r"^why did (?:i|we) get (?:a |an )?(?:ping|alert|notification|message|buzz|text)\b(?: on (?:my|our) "
+     r"phones?)?", "were there any alerts"),
+    (r" while (?:i|we|he|she|they|everyone|nobody) (?:was|were) .*$", ""),
+    (r"^any(?:one|body|thing) (?:moving )?in the (.+?) ((?:after|since|around|before|at|between|last|yesterday"
+     r"|today|this|overnight).*)$",
+     r"was there motion in the \1 \2"),
     (r"^for what reason\b", "why"), (r"^how come\b", "why"), (r"^any idea why\b", "why"),
     (r"^what (?:is|was) the reason (?:for|that|why)\b", "why"), (r"^what made\b", "why did"),
 )  # fmt: skip

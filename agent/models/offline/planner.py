@@ -61,6 +61,7 @@ class OfflinePlanner:
         scene = Scene(
             home=home, now=local(prompt.now, zone), area=prompt.area, device_id=prompt.device_id,
             model=self._model or classifier(),
+            last_answer=next((m.text for m in reversed(before) if m.role == "assistant" and m.text), "")[:500],
         )  # fmt: skip
         earlier = [m.text for m in before if m.role == "user" and m.text]
         return understand(words, earlier[-3:], scene)

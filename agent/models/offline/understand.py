@@ -69,6 +69,8 @@ class Scene:
     now: datetime
     area: str = ""
     device_id: str = ""
+    #: What the assistant said last in this conversation.
+    last_answer: str = ""
     model: Classifier = field(repr=False)
 
 
@@ -82,6 +84,12 @@ def understand(text: str, earlier: Sequence[str], scene: Scene) -> list[Part]:
     for sentence in earlier[-3:]:
         if not told_items(sentence):
             _, context = _sentence(sentence, scene, context)
+    if scene.last_answer and re.match(
+        r"^(?:and |but |so )*why (?:not|cannot (?:you|u)|wont you|will not you"
+        r"|dont you)\b[ ?.!]*$",
+        " ".join(tokens(text)),
+    ):
+        return [Part(text=text[:200], say=f'I told you: "{scene.last_answer}"')]
     if re.search(r"^what did i (?:just )?(?:say|ask|tell you)\b", " ".join(tokens(text))):
         before = " ".join(earlier[-1].split())[:200] if earlier else ""
         said = f'You said: "{before}".' if before else "That was the first thing that you said in this chat."

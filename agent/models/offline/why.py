@@ -7,8 +7,10 @@ from typing import Final
 
 from agent.models.offline.home import Home
 from agent.models.offline.parts import Call, Part, plain_error
+from agent.models.offline.reading import describe
 from agent.models.offline.sparing import mentioned
 from agent.models.offline.times import moment, span
+from agent.models.offline.wording import start, the
 from agent.models.offline.words import those
 from agent.models.protocol import ToolResult
 from homeguard.clock import iso
@@ -32,7 +34,7 @@ _WHY: Final = re.compile(
 #: "Why don't you", "why can't I", "why did you": wishes and complaints, not causes.
 _NOT: Final = re.compile(
     r"\bwhy (?:dont|don t|don't|do not|cant|can t|can't|cannot|not|wont|won t|won't)\b"
-    r"|\bwhy (?:would|should|can|are you|do you|did you)\b"
+    r"|\bwhy (?:would|should|can|are you|do you)\b"
     r"|\bexplain (?:yourself|how|what|to me how)\b|\b(?:mean|work|works|called|named)\b"
 )
 _WHO: Final = re.compile(r"^(?:(?:and|so|hey|ok|okay|tell me|do you know|can you tell me),? )*who\b")
@@ -63,6 +65,15 @@ def why_part(
 
     "Who changed the thermostat last night?" asks for all of a night, so it is left to the history.
     """
+    ruled = _ruled(text)
+    if ruled:
+        return Part(text=spoken, say=ruled)
+    charged = re.search(r"\bwhy\b.*\b(?:battery|batteries)\b", text)
+    if charged is not None:
+        return _battery(words, spoken, home)
+    did_it = re.match(r"(?:and |but |so )*why did you (?:just )?do (?:that|it|this)\b", text)
+    if did_it is not None:
+        return _part(spoken, [{"device_id": d.id} for d in known[-1:]] or [{}])
     if not _WHY.search(text) or _NOT.search(text):
         return None
     stretch, at = span(words, now), moment(words, now)
@@ -77,9 +88,74 @@ def why_part(
         return _part(spoken, [{"attribute": "arm_state"} | until])
     if _MODE.search(text):
         return _part(spoken, [{"attribute": "mode"} | until])
+    warm = re.search(
+        r"\bwhy (?:is )?it (?:is )?(?:\d+|so (?:warm|hot|cold|cool)|(?:warm|hot|cold|cool|freezing"
+        r"|boiling))\b|\bheating\b",
+        text,
+    )
+    if warm is not None:
+        return _warmth(spoken, home)
     if _THAT & set(words) and not re.search(r"\bexplain\b(?!.*\bwhy\b)", text):
         return _part(spoken, [{"device_id": d.id} | until for d in known[:_MOST]] or [until])
     return None
+
+
+_CARDED: Final = re.compile(
+    r"\bwhy (?:do|must|should|would|does|can|cannot|cant|will|wont|wouldnt|did|is|dont|are)\b.*\b(?:press"
+    r"|confirm\w*|card|button|ask (?:me|us|for)|approve|ok|okay|permission|yes|"
+    r"straight away|immediately|by yourself|without asking|just (?:unlock|open|disarm|do it)|cannot you "
+    r"(?:unlock|open|disarm)|(?:not|will not|cannot) you (?:unlock|open|disarm)|"
+    r"cannot (?:you|i|u) (?:just )?(?:unlock|open|disarm))\b"
+)
+_SAVING: Final = re.compile(
+    r"\bwhy\b.*\b(?:turn|switch|silence|mute|disable)\b.*\b(?:smoke|fire|co|carbon "
+    r"monoxide|detector)\b.*"
+)
+
+
+def _ruled(text: str) -> str:
+    """Why something takes a card or is never done in chat, `""` for another question."""
+    if _SAVING.search(text):
+        return (
+            "Smoke, heat, gas and CO detectors are never turned off from a chat, a rule or a program: a mistake "
+            "there can "
+            "cost a life. The owner can do it on HomeGuard's own page."
+        )
+    if _CARDED.search(text):
+        return (
+            "For your security: unlocking, opening a garage or gate, disarming and switching off a camera or "
+            "siren always "
+            "take a press on a card, so that no text, program or slip of mine can do it without one of you."
+        )
+    return ""
+
+
+def _battery(words: Sequence[str], spoken: str, home: Home) -> Part:
+    named = mentioned([w for w in words if w not in ("battery", "batteries")], home.devices, home) or _meant(
+        words, home
+    )
+    rows = [(d, home.state(d).get("battery_pct")) for d in named or home.devices]
+    levels = sorted(((v, d) for d, v in rows if isinstance(v, int | float)), key=lambda r: r[0])
+    if not levels:
+        return Part(text=spoken, say="Nothing there tells me the level of its battery.")
+    level, device = levels[0]
+    advice = (
+        "Below 20% I speak of it, so that it does not stop when you need it." if level < 20 else "That is fine for now."
+    )
+    return Part(text=spoken, say=f"{start(the(device))} has {level:g}% battery. {advice}")
+
+
+def _warmth(spoken: str, home: Home) -> Part | None:
+    climate = [d for d in home.devices if home.takes(d, "set_temperature")]
+    if not climate:
+        return None
+    told = _part(spoken, [{"device_id": climate[0].id, "attribute": "target_c"}])
+    reads = describe(climate[:1], home)
+
+    def tell(results: Sequence[ToolResult]) -> str:
+        return f"{reads} {_told(results)}".strip()
+
+    return Part(text=spoken, calls=told.calls, tell=tell)
 
 
 def _meant(words: Sequence[str], home: Home) -> Sequence[Device]:

@@ -95,7 +95,7 @@ def test_twenty_ways_to_ask_for_a_cause(
 @pytest.mark.parametrize(
     "words",
     ["why don't you turn on the porch light", "why can't I unlock the door", "why is the sky blue",
-     "why did you do that", "when the door opens, tell me who opened it", "is the porch light on?",
+     "when the door opens, tell me who opened it", "is the porch light on?",
      "did anyone open the front door?"],
 )  # fmt: skip
 def test_what_asks_for_no_cause_is_not_explained(words: str, homes: Callable[[str], VirtualHome]) -> None:
