@@ -1,0 +1,51 @@
+"""A model's service on loopback, and both wires to it."""
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from model_server import KEY, ModelServer, model_server, says
+
+from agent.models.gemini import Gemini
+from agent.models.openai_compatible import ChatCompletions
+from agent.models.protocol import Prompt, Said
+
+NOW = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ModelServer]:
+    async with model_server(says("All is well here.")) as running:
+        yield running
+
+
+def of_wire(wire: str, address: str) -> Any:
+    """A model over that wire; the caller closes it."""
+    if wire == "gemini":
+        return Gemini(key=KEY, model="gemini-3.8-flash", address=address)
+    return ChatCompletions(address=address, model="local", key=KEY)
+
+
+@pytest.fixture(params=["gemini", "chat"])
+async def model(request: pytest.FixtureRequest, server: ModelServer) -> AsyncIterator[Any]:
+    opened = of_wire(request.param, server.url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def prompt() -> Callable[..., Prompt]:
+    """A prompt that ends with the given messages; plain words are the person's."""
+
+    def made(*said: Said | str, **more: Any) -> Prompt:
+        messages = tuple(s if isinstance(s, Said) else Said(role="user", text=s) for s in said)
+        facts = {"tools": (), "now": NOW, "time_zone": "America/New_York", "unit_system": "us", **more}
+        return Prompt(system="You are HomeGuard AI.", messages=messages, **facts)
+
+    return made
