@@ -70,6 +70,14 @@ def chosen(settings: Settings) -> Chosen | None:
     return Chosen(family=GEMINI, name=model, where=where, open=gemini)
 
 
+def in_words(settings: Settings) -> str:
+    """Who answers, and who gets to hear what is said, for the lines of a start."""
+    found = chosen(settings)
+    if found is None:
+        return "the offline planner; nothing leaves this machine"
+    return f"{found.name} at {found.where}, which gets what is said and what tools answer; the planner when it is away"
+
+
 class OnDemand:
     """A model that is opened at its first request, beside the loop."""
 

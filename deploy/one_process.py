@@ -16,7 +16,7 @@ from deploy.data_plane import DataPlane, open_data_plane
 from deploy.demo import Demo, demo_of
 from deploy.lasting import lasting
 from deploy.late import Late, LateAgent, LateMcp
-from deploy.models import Models, models_of
+from deploy.models import Models, in_words, models_of
 from deploy.operator import Operator
 from deploy.roles import Doors, role_of
 from deploy.safekeeping import Safekeeping, safekeeping
@@ -73,6 +73,7 @@ class Running:
             lines.append(f"  role      {role.name}")
         if role.talks:
             lines.append(f"  chat      {url}/chat")
+            lines.append(f"  model     {in_words(self.settings)}")
         if role.serves_people:
             lines.append(f"  API       {url}/docs")
         if role.talks:

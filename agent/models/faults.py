@@ -18,7 +18,7 @@ WORDS: Final[Mapping[Kind, str]] = {
     "silent": "says nothing",
     "slow": "takes too long",
     "too_many": "takes no more requests for now",
-    "broken": "has a fault of its own",
+    "broken": "is out of order",
     "key_refused": "does not accept the key",
     "unknown_model": "is not known by that name there",
     "not_accepted": "does not accept what it is asked",

@@ -109,7 +109,7 @@ def shortened(output: Mapping[str, Any], most: int = MOST_BYTES) -> dict[str, An
     lists = {k: len(_json(v).encode()) for k, v in whole.items() if isinstance(v, list | tuple)}
     longest = max(lists, key=lambda k: lists[k], default=None)
     if longest is None or size - lists[longest] > most * 3 // 4:
-        return {"beginning": _json(whole)[: most - 100], "left_out": "the rest is too long; ask for less"}
+        return {"beginning": _json(whole)[: most // 2], "left_out": "the rest is too long; ask for less"}
     items = list(whole[longest])
     kept = _fitting(items, most - (size - lists[longest]) - 300)
     whole[longest] = items[:kept]

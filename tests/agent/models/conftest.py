@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +9,21 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from model_server import KEY, ModelServer, model_server, says
+from model_server import ModelServer, model_server, says
+from wires import NOW, HandClock, of_wire
 
-from agent.models.gemini import Gemini
-from agent.models.openai_compatible import ChatCompletions
 from agent.models.protocol import Prompt, Said
 
-NOW = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[ModelServer]:
-    async with model_server(says("All is well here.")) as running:
+    async with model_server(says("Good day to you.")) as running:
         yield running
-
-
-def of_wire(wire: str, address: str) -> Any:
-    """A model over that wire; the caller closes it."""
-    if wire == "gemini":
-        return Gemini(key=KEY, model="gemini-3.8-flash", address=address)
-    return ChatCompletions(address=address, model="local", key=KEY)
 
 
 @pytest.fixture(params=["gemini", "chat"])

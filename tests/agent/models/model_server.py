@@ -64,6 +64,8 @@ class ModelServer:
     requests: list[tuple[str, Mapping[str, str], dict[str, Any]]] = field(default_factory=list)
     #: Set when a client went away while an answer was on its way.
     left: asyncio.Event = field(default_factory=asyncio.Event)
+    #: One up with every request.
+    asked: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     input_limit: int = 32_768
     #: Looks at a body first: what it says is why the request is refused.
     refuses: Callable[[Mapping[str, Any]], str] = lambda body: ""
@@ -96,6 +98,7 @@ class ModelServer:
             return await self._listed(path, out)
         body = json.loads(raw)
         self.requests.append((path, headers, body))
+        self.asked.release()
         wire: Any = _Gemini() if ":streamGenerateContent" in path else _Chat()
         fault = self.faults.pop(0) if self.faults else self.always
         if not wire.has_key(headers):

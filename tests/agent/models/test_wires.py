@@ -31,8 +31,8 @@ async def parts_of(model: Any, prompt: Prompt) -> tuple[list[str], Step]:
 async def test_words_come_in_pieces_and_the_step_has_them_all(model: Any, prompt: MakePrompt) -> None:
     words, step = await parts_of(model, prompt("hello"))
 
-    assert words == ["All ", "is ", "well ", "here."]
-    assert step == Step(text="All is well here.", input_tokens=120, output_tokens=30)
+    assert words == ["Good ", "day ", "to ", "you."]
+    assert step == Step(text="Good day to you.", input_tokens=120, output_tokens=30)
 
 
 async def test_several_calls_of_one_step_come_with_ids_and_go_back_with_their_answers(
@@ -139,14 +139,14 @@ async def test_each_fault_is_known_by_its_kind(
     assert caught.value.retry_after_s == (2.0 if fault.retry else None)
     assert KEY not in caught.value.told + caught.value.message
     _, step = await parts_of(model, prompt("hello"))
-    assert step.text == "All is well here."
+    assert step.text == "Good day to you."
 
 
 async def test_an_answer_that_ran_out_of_room_says_so(model: Any, server: ModelServer, prompt: MakePrompt) -> None:
     server.faults = [Fault("full")]
     _, step = await parts_of(model, prompt("hello"))
 
-    assert step.text == "All is… (The answer was too long and ends here.)"
+    assert step.text == "Good day… (The answer was too long and ends here.)"
 
 
 async def test_nobody_there_is_unreachable(model: Any, prompt: MakePrompt) -> None:
@@ -163,7 +163,7 @@ async def test_nobody_there_is_unreachable(model: Any, prompt: MakePrompt) -> No
 async def test_who_stops_listening_lets_the_service_go(model: Any, server: ModelServer, prompt: MakePrompt) -> None:
     server.faults = [Fault("stall")]
     async with aclosing(model.stream(prompt("hello"))) as parts:
-        assert await anext(parts) == Token(text="All ")
+        assert await anext(parts) == Token(text="Good ")
     async with asyncio.timeout(5):
         await server.left.wait()
 
@@ -206,7 +206,7 @@ async def test_gemini_calls_that_came_without_a_signature_are_told_as_text(
     _, step = await parts_of(gemini, prompt("look", *said, tools=(LOOK,)))
     await gemini.close()
 
-    assert step.text == "All is well here."
+    assert step.text == "Good day to you."
     last = server.requests[-1][2]["contents"][-1]["parts"][0]["text"]
     assert last.endswith(
         '[Data: what the assistant did in this turn: look with {"device_id":"a"} came to {"output":{"lock":"open"}}]'
@@ -287,7 +287,7 @@ async def test_a_server_that_does_not_stream_or_count_is_understood(server: Mode
     whole = ChatCompletions(address=f"{server.url}/v1/chat/completions", model="local")
     words, step = await parts_of(whole, prompt("hello"))
     await whole.close()
-    assert (words, step.text) == (["All is well here."], "All is well here.")
+    assert (words, step.text) == (["Good day to you."], "Good day to you.")
 
     _, uncounted = await chat(prompt("go"), delta(content="Twelve letters and more."), "[DONE]")
     assert uncounted.output_tokens == 7
