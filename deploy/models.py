@@ -21,6 +21,10 @@ OTHER: Final = "model"
 class Asking(Model, Protocol):
     """A model that holds connections."""
 
+    async def context(self) -> int:
+        """How many tokens it reads at most, 0 when its server does not say or does not answer."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -96,6 +100,10 @@ class OnDemand:
         async with aclosing(cast(AsyncGenerator[Token | Step, None], model.stream(prompt))) as parts:
             async for part in parts:
                 yield part
+
+    async def context(self) -> int:
+        """As `Asking.context`."""
+        return await (await self._here()).context()
 
     async def close(self) -> None:
         if self._opened is not None:

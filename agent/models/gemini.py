@@ -54,16 +54,12 @@ class Gemini:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def input_limit(self) -> int:
-        """How many tokens the model reads at most, 0 when the server does not say.
-
-        Raises:
-            ModelFault: it did not answer.
-        """
+    async def context(self) -> int:
+        """How many tokens the model reads at most, 0 when the server does not say or does not answer."""
         try:
             return (await self._client.aio.models.get(model=self._model)).input_token_limit or 0
-        except Exception as error:
-            raise self._fault(error) from error
+        except Exception:
+            return 0
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[Token | Step]:
         """As `Model.stream`. Raises ModelFault."""
@@ -177,6 +173,8 @@ class _Reply:
         if candidate.finish_reason is not None:
             self._finish = str(candidate.finish_reason.value)
         for part in (candidate.content.parts if candidate.content is not None else None) or ():
+            if part.text == "" and part.thought_signature is None:
+                continue  # what ends many a stream: it says nothing, and is refused when it is sent back
             self._parts.append(part)
             if part.text and not part.thought:
                 yield part.text

@@ -41,22 +41,17 @@ class ChatCompletions:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def models(self) -> list[Mapping[str, Any]]:
-        """What the server lists of its models; llama.cpp and vLLM tell how much they read.
-
-        Raises:
-            ModelFault: it did not answer, or not with a list.
-        """
+    async def context(self) -> int:
+        """How many tokens the model reads at most, as vLLM and some others list it; 0 when the server does not say or
+        does not answer."""
         try:
             answer = await self._http.get(f"{self._address}/models")
-            if answer.status_code != 200:
-                raise self._fault_of(answer, answer.content)
-            listed = answer.json().get("data")
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise self._fault(error) from error
-        except (ValueError, AttributeError) as error:
-            raise ModelFault("unreadable", str(error)) from error
-        return [m for m in listed if isinstance(m, dict)] if isinstance(listed, list) else []
+            listed = answer.json()["data"]
+            mine = next((m for m in listed if m.get("id") == self._model), listed[0])
+            told = mine.get("max_model_len") or mine.get("context_length")
+        except (httpx2.HTTPError, ValueError, KeyError, IndexError, TypeError, AttributeError):
+            return 0
+        return _count(told)
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[Token | Step]:
         """As `Model.stream`. Raises ModelFault."""

@@ -63,7 +63,7 @@ def test_the_example_names_every_setting_sets_none_and_holds_no_secret() -> None
         "GEMINI_API_KEY", "GEMINI_MODEL", "MQTT_URL", "MQTT_HOME", "ENABLE_AI_AGENT", "ENABLE_ANOMALY_DETECTION",
         "ENABLE_DEMO_MODE",
     }  # fmt: skip
-    covered = {name.removeprefix("HOMEGUARD_") for name in written} | {"DEMO"}
+    covered = {name.removeprefix("HOMEGUARD_").removeprefix("GOOGLE_") for name in written} | {"DEMO"}
     assert {name.removeprefix("HOMEGUARD_") for name in known} <= covered
     assert common <= set(written)
     assert not {value for name, value in written.items() if name.endswith("KEY")}.difference({""})
