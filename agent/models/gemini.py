@@ -39,7 +39,7 @@ class Gemini:
         self._key = key
         self._model = model
         self._http = open_client(address or _ADDRESS)
-        self._http.event_hooks = {"response": [_note]}
+        self._http.event_hooks = {"request": [self._bound], "response": [_note]}
         # Its own client for this stack would be aiohttp, whose time-out is for the whole stream: so it gets ours.
         self._client = genai.Client(
             api_key=key,
@@ -53,6 +53,10 @@ class Gemini:
 
     async def close(self) -> None:
         await self._http.aclose()
+
+    async def _bound(self, request: httpx2.Request) -> None:
+        # the SDK asks for no time-out at all, or one for everything: the client's own are put back
+        request.extensions = {**request.extensions, "timeout": self._http.timeout.as_dict()}
 
     async def context(self) -> int:
         """How many tokens the model reads at most, 0 when the server does not say or does not answer."""

@@ -1,5 +1,6 @@
 """A model behind a guard: asked again where that may help, held to its time, left alone while it does not answer."""
 
+import logging
 from asyncio import timeout
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
@@ -11,6 +12,8 @@ from agent.models.faults import ModelFault
 from agent.models.protocol import Model, Prompt, Step, Token
 from homeguard.breaker import Breaker, State
 from homeguard.clock import Clock
+
+log = logging.getLogger("homeguard.models")
 
 #: A request of which nothing has come yet is made again this often, after these waits.
 RETRIES: Final = 3
@@ -74,7 +77,7 @@ class Guarded:
                         # before it is handed over: who has the step does not come back
                         is_settled = True
                         self._breaker.succeeded(ticket)
-                        self.outage = None
+                        self._is_back()
                     yield part
         except ModelFault as fault:
             is_settled = True
@@ -82,11 +85,18 @@ class Guarded:
                 self._breaker.succeeded(ticket)
             else:
                 self._breaker.failed(ticket)
-                self.outage = self.outage or Outage(since=self._clock.now(), fault=fault)
+                if self.outage is None:
+                    self.outage = Outage(since=self._clock.now(), fault=fault)
+                    log.warning("%s: %s%s", self.name, fault.message, f" ({fault.told})" if fault.told else "")
             raise self._named(fault) from fault.__cause__
         finally:
             if not is_settled:
                 self._breaker.left(ticket)
+
+    def _is_back(self) -> None:
+        if self.outage is not None:
+            log.info("%s answers again", self.name)
+        self.outage = None
 
     def _named(self, fault: ModelFault) -> ModelFault:
         fault.model = self.name

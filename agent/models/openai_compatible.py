@@ -13,7 +13,7 @@ from agent.models.faults import ModelFault, fault_of_status, retry_after
 from agent.models.protocol import Prompt, Said, Step, Token, ToolCall
 from agent.models.schemas import parameters
 from agent.models.thoughts import Thoughts
-from agent.models.told import result_of, talk
+from agent.models.told import as_json, result_of, talk
 from homeguard.egress import open_client
 
 #: Under this its own steps are kept in `Said.opaque`.
@@ -55,7 +55,7 @@ class ChatCompletions:
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[Token | Step]:
         """As `Model.stream`. Raises ModelFault."""
-        body = self._body(prompt)
+        body = self.body(prompt)
         try:
             async with aclosing(self._asked(body)) as parts:
                 async for part in parts:
@@ -85,7 +85,8 @@ class ChatCompletions:
             yield Token(text=text)
         yield reply.step()
 
-    def _body(self, prompt: Prompt) -> dict[str, Any]:
+    def body(self, prompt: Prompt) -> dict[str, Any]:
+        """What is sent for this prompt."""
         body: dict[str, Any] = {
             "model": self._model, "messages": messages(prompt), "stream": True, "max_tokens": _MOST_OUTPUT,
         }  # fmt: skip
@@ -162,7 +163,7 @@ def _answers(called: Said, said: Said) -> Iterator[dict[str, Any]]:
         ours = called.calls[index].id if index < len(called.calls) else ""
         result = results.get(ours)
         told = result_of(result) if result is not None else {"error": "it was not called: too many calls"}
-        yield {"role": "tool", "tool_call_id": call["id"], "content": json.dumps(told, ensure_ascii=False)}
+        yield {"role": "tool", "tool_call_id": call["id"], "content": as_json(told)}
 
 
 @dataclass(slots=True)

@@ -11,6 +11,8 @@ from agent.models.protocol import Prompt, Said, ToolResult
 MOST_BYTES: Final = 24_000
 #: What a call of an earlier turn came to, and with what, is told this short.
 _MOST_EARLIER: Final = 400
+#: What is left out of a list is told in so many bytes.
+_NOTE: Final = 120
 #: What a look-up before the turn brought is bounded by who looked it up.
 _MOST_LOOKED_UP: Final = 8_000
 _UNITS: Final = {"us": "Fahrenheit, US units", "si": "Celsius, SI units"}
@@ -76,13 +78,13 @@ def _aside(called: Said, said: Said, *, is_now: bool) -> str:
     written as calls."""
     arguments = {c.id: c.arguments for c in called.calls}
     if any(r.call_id == "recalled" for r in said.results):
-        data = [_json(r.output)[:_MOST_LOOKED_UP] for r in said.results]
+        data = [as_json(r.output)[:_MOST_LOOKED_UP] for r in said.results]
         return f"[Data that HomeGuard looked up for these words: {' '.join(data)}]"
     most = MOST_BYTES if is_now else _MOST_EARLIER
     lines = []
     for r in said.results:
-        given = _json(arguments.get(r.call_id, {}))[:_MOST_EARLIER]
-        lines.append(f"{r.name} with {given} came to {_json(result_of(r, most))[:most]}")
+        given = as_json(arguments.get(r.call_id, {}))[:_MOST_EARLIER]
+        lines.append(f"{r.name} with {given} came to {as_json(result_of(r, most))[:most]}")
     when = "in this turn" if is_now else "before"
     return f"[Data: what the assistant did {when}: {'; '.join(lines)}]"
 
@@ -101,23 +103,27 @@ def result_of(result: ToolResult, most: int = MOST_BYTES) -> dict[str, Any]:
 
 
 def shortened(output: Mapping[str, Any], most: int = MOST_BYTES) -> dict[str, Any]:
-    """The output, at most about so many bytes of JSON: its longest list keeps its head, and `left_out` says so."""
+    """The output, at most about so many bytes of JSON: its long lists keep their heads, and `left_out` says so."""
     whole = dict(output)
-    size = len(_json(whole).encode())
+    size = len(as_json(whole).encode())
     if size <= most:
         return whole
-    lists = {k: len(_json(v).encode()) for k, v in whole.items() if isinstance(v, list | tuple)}
-    longest = max(lists, key=lambda k: lists[k], default=None)
-    if longest is None or size - lists[longest] > most * 3 // 4:
-        return {"beginning": _json(whole)[: most // 2], "left_out": "the rest is too long; ask for less"}
-    items = list(whole[longest])
-    kept = _fitting(items, most - (size - lists[longest]) - 300)
-    whole[longest] = items[:kept]
-    whole.pop("next_cursor", None)  # it stands behind the items that are not here
-    whole["left_out"] = (
-        f"{len(items) - kept} of these {len(items)} {longest} are not shown: narrow it down"
-        + (", or look for what is meant with find_devices" if longest == "devices" else f", or ask with limit {kept}")
-    )  # fmt: skip
+    lists = {k: len(as_json(v).encode()) for k, v in whole.items() if isinstance(v, list | tuple)}
+    room = most - (size - sum(lists.values())) - _NOTE * len(lists)
+    if not lists or room < most // 4:
+        return {"beginning": as_json(whole)[: most // 2], "left_out": "the rest is too long; ask for less"}
+    left_out = []
+    for number, name in enumerate(sorted(lists, key=lambda k: lists[k])):
+        items = whole[name]
+        kept = _fitting(items, room // (len(lists) - number))
+        room -= min(lists[name], room // (len(lists) - number))
+        if kept < len(items):
+            whole[name] = list(items[:kept])
+            left_out.append(f"{len(items) - kept} of these {len(items)} {name}")
+    # it stands behind the items that are not here
+    whole.pop("next_cursor", None)
+    how = "look for what is meant with find_devices" if "devices" in lists else "ask for less"
+    whole["left_out"] = f"{', '.join(left_out)} are not shown: {how}"
     return whole
 
 
@@ -125,13 +131,14 @@ def _fitting(items: Sequence[Any], most: int) -> int:
     """How many of the first items fit."""
     size = 2
     for count, item in enumerate(items):
-        size += len(_json(item).encode()) + 1
+        size += len(as_json(item).encode()) + 1
         if size > most:
             return count
     return len(items)
 
 
-def _json(value: object) -> str:
+def as_json(value: object) -> str:
+    """As it is sent: short, in its own letters."""
     return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
 
 

@@ -41,7 +41,8 @@ Brain = Callable[[Heard], Reply]
 @dataclass(frozen=True, slots=True)
 class Fault:
     """How one request goes wrong. `how`: status, html, silent, no_head, stall, cut, torn, empty, blocked, safety, full,
-    malformed, garbage, broken_midway, trickle, whole (no streaming)."""
+    malformed, garbage, broken_midway, trickle, endless,
+    whole (no streaming)."""
 
     how: str
     status: int = 0
@@ -137,6 +138,9 @@ class ModelServer:
             await self._until_left(reader)
             return False
         events = wire.events(reply)
+        while how == "endless":
+            await out.data(events[0])
+            await asyncio.sleep(0.05)
         for at, event in enumerate(events):
             await out.data(event)
             await asyncio.sleep(0)

@@ -58,6 +58,18 @@ def test_a_long_list_keeps_its_head_and_says_what_is_left_out() -> None:
     assert shortened({"devices": devices[:5], "next_cursor": "x"}) == {"devices": devices[:5], "next_cursor": "x"}
 
 
+def test_several_long_lists_share_the_room_and_short_ones_stay_whole() -> None:
+    devices = [{"device_id": f"d{i}", "name": "Lamp " * 10} for i in range(500)]
+    insecure = [{"device_id": f"d{i}", "reason": "it is not known"} for i in range(600)]
+    told = shortened({"devices": devices, "insecure": insecure, "rooms": ["hall"], "all_secure": False})
+
+    assert len(json.dumps(told, separators=(",", ":")).encode()) <= MOST_BYTES
+    assert (told["rooms"], told["all_secure"]) == (["hall"], False)
+    assert told["devices"] == devices[: len(told["devices"])]
+    assert min(len(told["devices"]), len(told["insecure"])) > 100
+    assert f"{600 - len(told['insecure'])} of these 600 insecure" in told["left_out"]
+
+
 @pytest.mark.parametrize("output", [{"text": "x" * 90_000}, {"deep": {"list": ["word"] * 20_000}}])
 def test_what_has_no_list_to_shorten_is_cut(output: dict[str, object]) -> None:
     told = shortened(output)
