@@ -1,6 +1,7 @@
 """A language model that goes away under a conversation, and comes back: what the person sees, and what is done."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -51,6 +52,9 @@ async def test_the_model_answers_with_the_home_s_own_tools(open_house: Any, mode
         done = turn.all("done")[0]
         assert (done["model"], done["tokens"]) == (model.name, {"input": 240, "output": 60})
         assert (await house.state("back_door_lock"))["lock"] == "locked"
+        sent = json.dumps(server.requests[0][2])
+        assert "You are HomeGuard AI, an intelligent home security assistant." in sent
+        assert "get_recent_events" in sent
 
 
 async def test_the_planner_takes_over_in_the_same_turn_and_the_notice_comes_once_an_outage(
