@@ -68,6 +68,8 @@ class ModelServer:
     #: One up with every request.
     asked: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     input_limit: int = 32_768
+    #: These lines instead of any answer.
+    raw: str = ""
     #: Looks at a body first: what it says is why the request is refused.
     refuses: Callable[[Mapping[str, Any]], str] = lambda body: ""
     _open: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -137,6 +139,9 @@ class ModelServer:
         if how == "silent":
             await self._until_left(reader)
             return False
+        if self.raw:
+            await out.raw(self.raw)
+            return await out.end()
         events = wire.events(reply)
         while how == "endless":
             await out.data(events[0])
