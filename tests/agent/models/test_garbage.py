@@ -14,10 +14,12 @@ from agent.models.faults import ModelFault
 from agent.models.protocol import Prompt, Said, Step
 
 KEYS = st.sampled_from(
-    ["choices", "delta", "message",
-     "content", "tool_calls", "index", "id", "function", "name", "arguments", "usage",
-     "prompt_tokens", "finish_reason", "error", "code", "candidates", "parts", "text", "thought", "functionCall", "args",
-     "finishReason", "usageMetadata", "promptTokenCount", "promptFeedback", "blockReason", "role", "thoughtSignature"]
+    (
+        "choices", "delta", "message", "content", "tool_calls", "index", "id", "function", "name", "arguments", "usage",
+        "prompt_tokens", "finish_reason", "error", "code", "candidates", "parts", "text", "thought", "functionCall",
+        "args", "finishReason", "usageMetadata", "promptTokenCount", "promptFeedback", "blockReason", "role",
+        "thoughtSignature",
+    )
 )  # fmt: skip
 LEAVES = st.one_of(
     st.none(), st.booleans(), st.integers(-3, 10**12), st.floats(allow_nan=False), st.text(max_size=8),
