@@ -51,6 +51,7 @@ _LANGUAGES: Final[Mapping[str, tuple[str, str]]] = {
     "German": ("Wozu ist ein Rauchmelder da? Ein Satz.", r"\b(?:der|die|das|ein|eine|einen|ist|und|zu|bei|im|vor)\b"),
     "French": ("À quoi sert un détecteur de fumée ? Une phrase.", r"\b(?:le|la|les|un|une|de|des|est|et|en|à|pour)\b"),
 }
+_WORD: Final = "marzipan"
 _ENGLISH: Final = r"\b(?:the|is|of|and|to|it|in|that|for|by)\b"
 
 
@@ -93,13 +94,7 @@ async def look(
             yield finding
     for language, (question, words) in _LANGUAGES.items():
         yield await _speaks(model, clock, language, question, words)
-    limit = await context()
-    if limit:
-        enough = limit >= _ENOUGH_CONTEXT
-        text = f"reads {limit:,} tokens" + ("" if enough else f"; turns need up to {_ENOUGH_CONTEXT:,}")
-        yield Finding("context", "ok" if enough else "warn", text)
-    else:
-        yield Finding("context", "warn", f"the server does not say how much it reads; turns need {_ENOUGH_CONTEXT:,}")
+    yield await _reads(model, clock, await context())
 
 
 def _streams(heard: _Heard) -> Finding:
@@ -175,6 +170,25 @@ async def _speaks(model: Model, clock: Clock, language: str, question: str, word
     if _count(words, text) > _count(_ENGLISH, text):
         return Finding(name, "ok", f"asked in {language}, it answers in {language}")
     return Finding(name, "warn", f"asked in {language}, it does not seem to answer in {language}: {text[:60]!r}")
+
+
+async def _reads(model: Model, clock: Clock, limit: int) -> Finding:
+    """How much it reads. Many a server cuts off the beginning of what is too long and says nothing, so one that does
+    not tell its limit is given a word to find there."""
+    if limit:
+        enough = limit >= _ENOUGH_CONTEXT
+        more = "" if enough else f"; turns need up to {_ENOUGH_CONTEXT:,}"
+        return Finding("context", "ok" if enough else "warn", f"reads {limit:,} tokens{more}")
+    lines = "\n".join(f"Line {number}: the lamp in room {number} is off." for number in range(1_500))
+    words = f"The word of the day is {_WORD}.\n{lines}\nWhat is the word of the day? Answer with it alone."
+    told = f"the server does not say how much it reads; of {len(words) // 4:,} tokens"
+    try:
+        text = (await _ask(model, clock, _prompt(clock, words))).step.text
+    except ModelFault as fault:
+        return Finding("context", "warn", f"{told}: {fault.message}")
+    if _WORD in text.lower():
+        return Finding("context", "ok", f"{told} it knew the first")
+    return Finding("context", "warn", f"{told} it did not know the first: give the model more context in its server")
 
 
 def _count(words: str, text: str) -> int:

@@ -19,6 +19,8 @@ from homeguard.egress import open_client
 #: Under this its own steps are kept in `Said.opaque`.
 KEPT: Final = "chat_completions"
 _MOST_OUTPUT: Final = 4_096
+#: What some servers refuse, and name when they do.
+_DISPENSABLE: Final = ("stream_options", "max_tokens")
 #: A line of a stream, and an answer in one piece; no honest one is longer.
 _MOST_LINE: Final = 4 * 1024 * 1024
 
@@ -31,8 +33,8 @@ class ChatCompletions:
         self._model = model
         self._key = key
         self._http = open_client(self._address, {"Authorization": f"Bearer {key}"} if key else None)
-        #: Whether this server takes `stream_options`; found out at the first request.
-        self._tells_usage = True
+        #: Fields of a request that this server does not know; found out at the first one.
+        self._left_out: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -55,16 +57,15 @@ class ChatCompletions:
 
     async def stream(self, prompt: Prompt) -> AsyncIterator[Token | Step]:
         """As `Model.stream`. Raises ModelFault."""
-        body = self.body(prompt)
-        try:
-            async with aclosing(self._asked(body)) as parts:
-                async for part in parts:
-                    yield part
-        except _NoUsage:
-            self._tells_usage = False
-            async with aclosing(self._asked({k: v for k, v in body.items() if k != "stream_options"})) as parts:
-                async for part in parts:
-                    yield part
+        while True:
+            try:
+                async with aclosing(self._asked(self.body(prompt))) as parts:
+                    async for part in parts:
+                        yield part
+            except _Refused as refused:
+                self._left_out.add(refused.field)
+            else:
+                return
 
     async def _asked(self, body: Mapping[str, Any]) -> AsyncGenerator[Token | Step, None]:
         reply = _Reply(asked_bytes=len(json.dumps(body, ensure_ascii=False).encode()))
@@ -89,9 +90,8 @@ class ChatCompletions:
         """What is sent for this prompt."""
         body: dict[str, Any] = {
             "model": self._model, "messages": messages(prompt), "stream": True, "max_tokens": _MOST_OUTPUT,
+            "stream_options": {"include_usage": True},
         }  # fmt: skip
-        if self._tells_usage:
-            body["stream_options"] = {"include_usage": True}
         if prompt.tools:
             body["tools"] = [
                 {
@@ -102,14 +102,14 @@ class ChatCompletions:
                 }
                 for t in prompt.tools
             ]  # fmt: skip
-        return body
+        return {k: v for k, v in body.items() if k not in self._left_out}
 
-    def _fault_of(
-        self, answer: httpx2.Response, content: bytes, body: Mapping[str, Any] | None = None
-    ) -> "ModelFault | _NoUsage":
+    def _fault_of(self, answer: httpx2.Response, content: bytes, body: Mapping[str, Any]) -> "ModelFault | _Refused":
         told = self._shown(_error_text(content))
-        if answer.status_code in (400, 422) and "stream_options" in told and "stream_options" in (body or {}):
-            return _NoUsage()
+        if answer.status_code in (400, 422):
+            for field in _DISPENSABLE:
+                if field in told and field in body:
+                    return _Refused(field)
         return fault_of_status(answer.status_code, told, retry_after(answer.headers.get("retry-after", "")))
 
     def _fault(self, error: Exception) -> ModelFault:
@@ -132,8 +132,12 @@ class ChatCompletions:
         return text.replace(self._key, "***") if self._key else text
 
 
-class _NoUsage(Exception):
-    """The server refuses `stream_options`."""
+class _Refused(Exception):
+    """The server refuses a field that it can do without."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
 
 
 def base_of(address: str) -> str:

@@ -31,8 +31,8 @@ def talk(prompt: Prompt, by: str) -> list[Said]:
             is_own = index > at and by in (said.opaque or {})
             if is_own:
                 told.append(said)
-            elif said.text:
-                told.append(Said(role="assistant", text=said.text))
+            else:
+                _add(told, "assistant", said.text)
         elif said.role == "tool":
             if is_own:
                 told.append(said)
@@ -47,6 +47,8 @@ def talk(prompt: Prompt, by: str) -> list[Said]:
             asides = []
     if asides:
         _add(told, "user", "\n\n".join(asides))
+    if told and told[0].role != "user":  # the person's words that it answers are further back than what is recalled
+        told.insert(0, Said(role="user", text="[The conversation began earlier.]"))
     return told
 
 
@@ -84,7 +86,8 @@ def _aside(called: Said, said: Said, *, is_now: bool) -> str:
     lines = []
     for r in said.results:
         given = as_json(arguments.get(r.call_id, {}))[:_MOST_EARLIER]
-        lines.append(f"{r.name} with {given} came to {as_json(result_of(r, most))[:most]}")
+        ended = as_json(result_of(r, most))[:most] if r.output or r.error else r.status
+        lines.append(f"{r.name} with {given} came to {ended}")
     when = "in this turn" if is_now else "before"
     return f"[Data: what the assistant did {when}: {'; '.join(lines)}]"
 

@@ -117,6 +117,23 @@ def test_what_a_poor_model_lacks_is_told_in_words(tmp_path: Path, served: Any) -
     assert "room cannot be 'basement'" in done.stdout
 
 
+@pytest.mark.parametrize(("reads", "state"), [(100_000, "ok"), (8_000, "warn")])
+def test_a_server_that_cuts_off_a_long_prompt_in_silence_is_found_out(
+    tmp_path: Path, served: Any, reads: int, state: str
+) -> None:
+    def brain(heard: Heard) -> Reply:
+        if "word of the day" in heard.words:
+            return Reply(texts=["It is ", "marzipan." if "marzipan" in heard.words[-reads:] else "not there."])
+        return able(heard)
+
+    server = served(brain)
+    server.input_limit = 0
+    done = command(tmp_path, "models", "check", "--json", env=env(server, "chat"))
+
+    assert done.returncode == 0
+    assert states(done.stdout)["context"] == state
+
+
 def test_a_model_that_calls_no_tools_fails_the_check(tmp_path: Path, served: Any) -> None:
     done = command(tmp_path, "models", "check", env=env(served(mute), "chat"))
 

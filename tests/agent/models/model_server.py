@@ -173,7 +173,8 @@ class ModelServer:
     async def _listed(self, path: str, out: "_Out") -> bool:
         if "/v1beta/models/" in path or path.rpartition("/")[0].endswith("/models"):
             return await out.whole(200, {"name": path.rpartition("/")[2], "inputTokenLimit": self.input_limit})
-        return await out.whole(200, {"object": "list", "data": [{"id": "local", "max_model_len": self.input_limit}]})
+        limit = {"max_model_len": self.input_limit} if self.input_limit else {}
+        return await out.whole(200, {"object": "list", "data": [{"id": "local", **limit}]})
 
 
 class _Out:

@@ -294,23 +294,36 @@ async def test_a_server_that_does_not_stream_or_count_is_understood(server: Mode
     assert uncounted.input_tokens > 40
 
 
-async def test_a_server_that_knows_no_stream_options_is_asked_without(prompt: MakePrompt) -> None:
+async def test_a_server_that_refuses_a_field_by_its_name_is_asked_without(prompt: MakePrompt) -> None:
     async with model_server(lambda heard: Reply(texts=["Fine."])) as server:
         model = ChatCompletions(address=server.url, model="local")
-        problem, seen = "unknown field: stream_options", []
+        seen: list[set[str]] = []
 
-        class Old:
-            def problem(self, body: Mapping[str, Any]) -> str:
-                seen.append("stream_options" in body)
-                return problem if "stream_options" in body else ""
+        def refuses(body: Mapping[str, Any]) -> str:
+            fields = {"stream_options", "max_tokens"} & set(body)
+            seen.append(fields)
+            return f"unknown field: {min(fields)}" if fields else ""
 
-        server.refuses = Old().problem
+        server.refuses = refuses
         for _ in range(2):
             _, step = await parts_of(model, prompt("hello"))
             assert step.text == "Fine."
         await model.close()
 
-    assert seen == [True, False, False]
+    assert seen == [{"stream_options", "max_tokens"}, {"stream_options"}, set(), set()]
+
+
+async def test_a_talk_begins_with_the_person_and_changes_sides(
+    model: Any, server: ModelServer, prompt: MakePrompt
+) -> None:
+    said = (Said(role="assistant", text="It is."), Said(role="assistant", text="Bye."), Said(role="user", text="Hi"))
+    await parts_of(model, prompt(*said, "and now?"))
+    body = server.requests[-1][2]
+    turns = body.get("contents") or [m for m in body["messages"] if m["role"] != "system"]
+
+    assert [m["role"] for m in turns] == ["user", turns[1]["role"], "user"]
+    assert turns[1]["role"] in ("model", "assistant")
+    assert "It is.\\n\\nBye." in json.dumps(turns[1])
 
 
 @pytest.mark.parametrize(
