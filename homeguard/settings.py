@@ -13,7 +13,7 @@ _FALSE: Final = frozenset(("0", "false", "no", "off", ""))
 
 #: Field -> the names that it may have in the environment, besides `HOMEGUARD_<FIELD>`.
 _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
-    "gemini_api_key": ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GEMINI_TEXT_API_KEY"),
+    "gemini_api_key": ("GEMINI_API_KEY", "GEMINI_TEXT_API_KEY"),
     "gemini_model": ("GEMINI_MODEL",),
     "gemini_base_url": ("GOOGLE_GEMINI_BASE_URL",),
     "mqtt_url": ("MQTT_URL",),
@@ -77,7 +77,7 @@ class Settings:
     #: Another server that speaks Gemini's wire; "" is Google's.
     gemini_base_url: str = ""
     #: A server that speaks `/v1/chat/completions`, its model, and its key if it wants one; it goes before Gemini. No
-    #: name that other programs use is read for these: what a home says must not leave it by accident.
+    #: name that other programs use is read (`OPENAI_*`, `GOOGLE_API_KEY`): a home's words must not leave by accident.
     model_url: str = ""
     model_name: str = ""
     model_key: str = ""

@@ -83,6 +83,7 @@ class Guarded:
             is_settled = True
             if fault.is_about_the_words:
                 self._breaker.succeeded(ticket)
+                self._is_back()
             else:
                 self._breaker.failed(ticket)
                 if self.outage is None:

@@ -137,8 +137,10 @@ async def test_an_outage_begins_with_its_first_failure_and_every_failure_of_it_s
 async def test_words_that_it_will_not_answer_say_nothing_about_the_model(
     model: Any, server: ModelServer, clock: Any, prompt: MakePrompt
 ) -> None:
-    server.always = Fault("blocked")
     guarded = Guarded(model, clock)
+    server.faults = [Fault("status", 400)]
+    await fault_of(guarded, prompt("hello"))
+    server.always = Fault("blocked")
     for _ in range(5):
         fault = await fault_of(guarded, prompt("hello"))
         assert (fault.kind, fault.outage_since) == ("blocked", None)
