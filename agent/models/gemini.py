@@ -44,7 +44,12 @@ class Gemini:
         self._client = genai.Client(
             api_key=key,
             vertexai=False,
-            http_options=types.HttpOptions(base_url=address or _ADDRESS, httpx_async_client=self._http),
+            http_options=types.HttpOptions(
+                base_url=address or _ADDRESS,
+                # names that move on are known to this version only
+                api_version="v1beta" if model.endswith("-latest") else "v1",
+                httpx_async_client=self._http,
+            ),
         )
 
     @property

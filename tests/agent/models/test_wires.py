@@ -213,14 +213,15 @@ async def test_gemini_calls_that_came_without_a_signature_are_told_as_text(
     )
 
 
-async def test_the_older_family_is_not_asked_to_think_little(server: ModelServer, prompt: MakePrompt) -> None:
-    for name in ("gemini-2.5-flash", "gemini-3.8-flash"):
+async def test_each_name_is_asked_as_its_family_wants_it(server: ModelServer, prompt: MakePrompt) -> None:
+    for name in ("gemini-2.5-flash", "gemini-3.8-flash", "gemini-flash-latest"):
         gemini = Gemini(key=KEY, model=name, address=server.url)
         await parts_of(gemini, prompt("hello"))
         await gemini.close()
     told = ["thinkingConfig" in body["generationConfig"] for _, _, body in server.requests]
 
-    assert told == [False, True]
+    assert told == [False, True, False]
+    assert [path.split("/")[1] for path, _, _ in server.requests] == ["v1", "v1", "v1beta"]
 
 
 async def chat(prompt: Prompt, *events: Any) -> tuple[list[str], Step]:
