@@ -6,7 +6,7 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
-from model_server import Fault, ModelServer
+from model_server import KEY, Fault, ModelServer
 
 from agent.models.faults import ModelFault
 from agent.models.guarded import Asked, Guarded
@@ -166,3 +166,21 @@ async def test_who_leaves_says_nothing_about_the_model(
 
     assert [a.status for a in told] == ["left"] * 5
     assert (guarded.state, guarded.outage) == ("closed", None)
+
+
+async def test_the_log_has_one_line_when_an_outage_begins_and_one_when_it_ends(
+    model: Any, server: ModelServer, clock: Any, prompt: MakePrompt, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "homeguard.models")
+    guarded = Guarded(model, clock)
+    server.faults = [Fault("status", 404)] * 2
+    for _ in range(2):
+        await fault_of(guarded, prompt("hello"))
+    for _ in range(2):
+        await said(guarded, prompt("hello"))
+
+    assert [r.message for r in caplog.records if r.name == "homeguard.models"] == [
+        f"{model.name}: the language model is not known by that name there (fault 404)",
+        f"{model.name} answers again",
+    ]
+    assert KEY not in caplog.text
