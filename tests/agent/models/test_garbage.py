@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_server import Reply, model_server
@@ -13,6 +14,7 @@ from wires import of_wire
 from agent.models.faults import ModelFault
 from agent.models.protocol import Prompt, Said, Step
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*is not a valid:UserWarning")
 KEYS = st.sampled_from(
     (
         "choices", "delta", "message", "content", "tool_calls", "index", "id", "function", "name", "arguments", "usage",
