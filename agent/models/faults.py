@@ -44,7 +44,7 @@ class ModelFault(ModelUnavailable):
     ) -> None:
         super().__init__(f"the language model {WORDS[kind]}")
         self.kind: Final = kind
-        self.told: Final = " ".join(told.split())[:300]
+        self.told = " ".join(told.split())[:300]
         self.passes: Final = kind in _PASSING if passes is None else passes
         self.retry_after_s: Final = retry_after_s
         self.model = ""

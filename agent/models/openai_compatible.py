@@ -82,6 +82,9 @@ class ChatCompletions:
                             yield Token(text=text)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise self._fault(error) from error
+        except ModelFault as fault:
+            fault.told = self._shown(fault.told)
+            raise
         for text in reply.rest():
             yield Token(text=text)
         yield reply.step()
@@ -248,12 +251,12 @@ class _Reply:
         function = piece.get("function") if isinstance(piece.get("function"), dict) else {}
         assert isinstance(function, dict)
         call, call_id = self._open.get(index), str(piece.get("id") or "")
-        # some servers count every call as the first: another id, or a whole second name, is another call
-        if call is None or (call_id and call.id and call_id != call.id):
+        name, arguments = function.get("name"), function.get("arguments")
+        # some servers count every call as the first: another id, or a name behind whole arguments, is another call
+        if call is None or (call_id and call.id and call_id != call.id) or (name and _is_whole(call.arguments)):
             call = self._open[index] = _Call()
             self._calls.append(call)
         call.id = call.id or call_id
-        name, arguments = function.get("name"), function.get("arguments")
         if isinstance(name, str) and name != call.name:
             call.name += name
         if isinstance(arguments, dict):
@@ -303,6 +306,13 @@ def _arguments_of(call: _Call) -> Any:
         return json.loads(text) if text else {}
     except (ValueError, RecursionError):
         return text
+
+
+def _is_whole(arguments: str) -> bool:
+    try:
+        return isinstance(json.loads(arguments), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 async def _lines(answer: httpx2.Response) -> AsyncIterator[str]:

@@ -180,6 +180,13 @@ async def test_the_key_is_sent_and_a_wrong_one_is_told_without_itself(server: Mo
     assert "authorization" not in server.requests[-1][1]
 
 
+async def test_a_service_that_says_the_key_aloud_is_not_repeated(prompt: MakePrompt) -> None:
+    with pytest.raises(ModelFault) as caught:
+        await chat(prompt("go"), {"error": {"message": f"no quota for {KEY}", "code": 429}}, key=KEY)
+
+    assert (caught.value.kind, caught.value.told) == ("too_many", "no quota for ***")
+
+
 async def test_gemini_gets_its_own_step_back_with_its_signature(server: ModelServer, prompt: MakePrompt) -> None:
     server.brain = lambda heard: Reply(texts=["done"]) if heard.results else Reply(calls=[("look", {"device_id": "a"})])
     gemini = Gemini(key=KEY, model="gemini-3.8-flash", address=server.url)
@@ -224,7 +231,7 @@ async def test_each_name_is_asked_as_its_family_wants_it(server: ModelServer, pr
     assert [path.split("/")[1] for path, _, _ in server.requests] == ["v1", "v1", "v1beta"]
 
 
-async def chat(prompt: Prompt, *events: Any) -> tuple[list[str], Step]:
+async def chat(prompt: Prompt, *events: Any, key: str = "") -> tuple[list[str], Step]:
     """What becomes of these events of a stream of chat completions."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -237,7 +244,7 @@ async def chat(prompt: Prompt, *events: Any) -> tuple[list[str], Step]:
         writer.close()
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
-    model = ChatCompletions(address=f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", model="m")
+    model = ChatCompletions(address=f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", model="m", key=key)
     try:
         return await parts_of(model, prompt)
     finally:
@@ -257,12 +264,14 @@ async def test_arguments_come_in_pieces_and_servers_that_count_every_call_as_the
         delta(tool_calls=[{"index": 0, "id": "a", "function": {"name": "look", "arguments": '{"device'}}]),
         delta(tool_calls=[{"index": 0, "function": {"arguments": '_id": "x"}'}}]),
         delta(tool_calls=[{"index": 0, "id": "b", "function": {"name": "look", "arguments": {"device_id": "y"}}}]),
+        delta(tool_calls=[{"index": 0, "function": {"name": "look", "arguments": '{"device_id": "z"}'}}]),
         delta("tool_calls"), "[DONE]",
     )  # fmt: skip
 
     assert step.calls == (
         ToolCall(id="a", name="look", arguments={"device_id": "x"}),
         ToolCall(id="b", name="look", arguments={"device_id": "y"}),
+        ToolCall(id="", name="look", arguments={"device_id": "z"}),
     )
 
 
