@@ -15,6 +15,7 @@ from agent.graph.context import Context
 from agent.graph.plan import BY_WORDS, waiting_text
 from agent.graph.state import State
 from agent.graph.turns import Look, Turns
+from agent.limited import Limited
 from agent.models.protocol import Model
 from agent.notebook import Notebook
 from agent.sink import Sink
@@ -54,6 +55,7 @@ class Running:
         self._clock = clock
         self._clocks = clocks
         self._caps = caps
+        self._limited = Limited()
         self._room = asyncio.Semaphore(MAX_TURNS)
 
     async def run(self, key: str, principal: Principal, home: Home, sink: Sink, *, waited: bool) -> str:
@@ -71,7 +73,7 @@ class Running:
                 break
             waited = True  # the cards were answered before the turn stood still
         if look.waits:
-            text = asked_text(look.state)
+            text = " ".join(part for part in (self._limited.notice(look.state), asked_text(look.state)) if part)
             sink.put("answer", {"text": text, "evidence": [], "refusals": look.state.get("refusals", [])})
             await self._notebook.answer(principal, look.state, text, part="waiting")
             return "waiting"
@@ -136,6 +138,7 @@ class Running:
             system_now=self._clock.now,
             confirmation=confirmation,
             gather=lambda turn_id, step: self._questions.gather(home.id, turn_id, step),
+            limited=self._limited.notice,
             recall=lambda state: self._notebook.recall(principal, state),
             remember=lambda state: self._notebook.end(principal, state, home),
         )

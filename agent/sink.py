@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agent.graph.state import State
+from agent.looks import only_looks
 from agent.stream import AgentEvent
 
 _ROOM: Final = 2_000
-#: Tools that change nothing, by how their names begin.
-_LOOKS: Final = ("get_", "list_", "find_", "recall", "explain")
 
 
 @dataclass(slots=True)
@@ -49,7 +48,7 @@ class Sink:
     @property
     def unfinished_change(self) -> bool:
         """A call that may change something has begun and not ended."""
-        return any(not tool.startswith(_LOOKS) for tool in self._begun.values())
+        return any(not only_looks(tool) for tool in self._begun.values())
 
     def close(self) -> None:
         """A turn that is cut off before it was done says so to whoever listens."""

@@ -18,7 +18,7 @@ from deploy.eval_world import World
 from deploy.one_process import Running, open_homeguard
 from evals.formats.turn import TurnResult
 from evals.system import Reply, Story
-from homeguard.clock import iso
+from homeguard.clock import SystemClock, iso
 from homeguard.errors import HomeGuardError
 from homeguard.ids import new_id
 from homeguard.model import Device, Home, Member, Principal, UnitSystem, User
@@ -33,8 +33,11 @@ _RESUMED_S: Final = 15.0
 
 
 @asynccontextmanager
-async def assembled(models: Sequence[Model] | None = None, *, history_days: int = 30) -> AsyncIterator["Assembled"]:
-    """Everything but the HTTP doors, with the demo homes and their history, gone again at the end."""
+async def assembled(
+    models: Sequence[Model] | None = None, *, history_days: int = 30, began_at: datetime | None = None
+) -> AsyncIterator["Assembled"]:
+    """Everything but the HTTP doors, with the demo homes and their history, gone again at the end. `began_at`: what
+    its clock says at first."""
     with tempfile.TemporaryDirectory(prefix="homeguard-eval-") as folder:
         settings = Settings(
             data_dir=Path(folder) / "data",
@@ -45,6 +48,8 @@ async def assembled(models: Sequence[Model] | None = None, *, history_days: int 
             demo_history_days=history_days,
         )
         world = World()
+        if began_at is not None:
+            world.ahead = began_at - SystemClock().now()
         async with open_homeguard(
             settings, stop=asyncio.Event(), models=models, serve=False, seams=world.seams()
         ) as running:

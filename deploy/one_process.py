@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from agent.models.guarded import Asked
 from agent.models.protocol import Model
 from api.app import create_app
 from api.deps import ApiDeps
@@ -15,6 +16,7 @@ from deploy.data_plane import DataPlane, open_data_plane
 from deploy.demo import Demo, demo_of
 from deploy.lasting import lasting
 from deploy.late import Late, LateAgent, LateMcp
+from deploy.models import Models, in_words, models_of
 from deploy.operator import Operator
 from deploy.roles import Doors, role_of
 from deploy.safekeeping import Safekeeping, safekeeping
@@ -71,6 +73,7 @@ class Running:
             lines.append(f"  role      {role.name}")
         if role.talks:
             lines.append(f"  chat      {url}/chat")
+            lines.append(f"  model     {in_words(self.settings)}")
         if role.serves_people:
             lines.append(f"  API       {url}/docs")
         if role.talks:
@@ -183,11 +186,21 @@ async def _opened(
             history_ready.set()
         keeper = await stack.enter_async_context(safekeeping(opened.folder, stores, clock, history_ready, tasks))
 
+        def asked(family: str, request: Asked) -> None:
+            metrics.asked(
+                family, request.model, request.status, request.seconds,
+                read=request.input_tokens, written=request.output_tokens,
+            )  # fmt: skip
+
+        answering = models_of(settings, clock, asked)
+        stack.push_async_callback(answering.close)
+
         def bring() -> AbstractAsyncContextManager["Talking"]:
             from deploy.talking import open_talking
 
             return open_talking(
-                settings, stores, plane, identity, clock, clocks, history_ready, models=models,
+                settings, stores, plane, identity, clock, clocks, history_ready,
+                models=answering.in_order() if models is None else models,
                 key=derive(key, "mcp-state"), before_tool=seams.before_tool,
             )  # fmt: skip
 
@@ -198,7 +211,7 @@ async def _opened(
         await scenarios.recover(await stores.users.homes())
         stack.push_async_callback(scenarios.close)
         app: Any = None
-        talking = agent if settings.enable_ai_agent and role.talks else NoAgent()
+        talking = agent if role.talks else NoAgent()
         leaver = Leaving(
             stores=stores, identity=identity, forget_turns=talking.forget_person, settled=plane.caught_up, clock=clock,
             close_home=plane.close_home, lasting=lasting(settings),
@@ -232,7 +245,7 @@ async def _opened(
                 clock=clock,
                 limits=stores.limits if settings.redis_url else None,
                 clocks=clocks,
-                health=_health(plane, history_ready, leaving, keeper),
+                health=_health(plane, history_ready, leaving, keeper, answering if role.talks else None),
                 history_ready=history_ready,
                 version=VERSION,
                 metrics=metrics,
@@ -310,11 +323,16 @@ def _verify(identity: Identity) -> Callable[[str], Awaitable[dict[str, Any] | No
 
 
 def _health(
-    plane: DataPlane, history_ready: asyncio.Event, leaving: asyncio.Event, keeper: Safekeeping
+    plane: DataPlane,
+    history_ready: asyncio.Event,
+    leaving: asyncio.Event,
+    keeper: Safekeeping,
+    models: Models | None,
 ) -> Callable[[], Mapping[str, Mapping[str, Any]]]:
     def health() -> Mapping[str, Mapping[str, Any]]:
         history = {"ok": True, "written": history_ready.is_set()}
-        told = {**plane.health(), "backups": keeper.health(), "history": history}
+        answering = models.health() if models is not None else {}
+        told = {**plane.health(), "backups": keeper.health(), "history": history, **answering}
         return {**told, "process": {"ok": False, "reason": "it is ending"}} if leaving.is_set() else told
 
     return health

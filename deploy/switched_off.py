@@ -1,4 +1,4 @@
-"""What stands in for a room that the settings switch off: it says so, and does nothing."""
+"""What stands in for a room that this process does not have: it says so, and does nothing."""
 
 from collections.abc import AsyncIterator
 
@@ -13,13 +13,13 @@ class AssistantOff(HomeGuardError):
 
 
 class NoAgent:
-    """In the agent's place when `ENABLE_AI_AGENT` is false: devices, rules and alarms go on without it."""
+    """In the agent's place in a process whose role does not talk."""
 
     def stream(
         self, principal: Principal, message: str, *, thread_id: str = "", new_thread: bool = False
     ) -> AsyncIterator[AgentEvent]:
         """Raises AssistantOff, always."""
-        raise AssistantOff("the assistant is switched off here (ENABLE_AI_AGENT); devices and rules work as before")
+        raise AssistantOff("the assistant is in another process of this installation")
 
     async def forget_person(self, user_id: str) -> int:
         """There are no turns."""

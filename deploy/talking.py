@@ -11,7 +11,6 @@ from typing import Any, Final
 from agent.doors import Questions
 from agent.graph.caps import Caps
 from agent.graph.turns import open_turns
-from agent.models.offline.planner import OfflinePlanner
 from agent.models.protocol import Model
 from agent.notebook import Notebook
 from agent.service import Agent, open_agent
@@ -54,12 +53,12 @@ async def open_talking(
     clocks: HomeClocks,
     history_ready: asyncio.Event,
     *,
-    models: Sequence[Model] | None,
+    models: Sequence[Model],
     key: bytes,
     before_tool: Callable[[str], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Talking]:
-    """Both, opened for the length of the block. `key` seals what MCP clients carry for us; no `models`: the planner
-    that needs no network. `before_tool` is awaited with a tool's name before it runs."""
+    """Both, opened for the length of the block. `key` seals what MCP clients carry for us; `before_tool` is awaited
+    with a tool's name before it runs."""
     desk = Desk(
         _contexts(settings, stores, plane, clock, clocks, history_ready), clock=clock, key=key, audit=stores.audit
     )
@@ -114,13 +113,14 @@ async def _agent(
     stores: Stores,
     servers: Mapping[str, Any],
     plane: DataPlane,
-    models: Sequence[Model] | None,
+    models: Sequence[Model],
     clock: Clock,
     clocks: HomeClocks,
 ) -> AsyncIterator[Agent]:
     caps = Caps(
         first_token_s=settings.agent_first_token_s, turn_s=settings.agent_turn_s, tool_s=settings.agent_tool_s,
         steps=settings.agent_steps, calls=settings.agent_calls, tokens=settings.agent_tokens,
+        step_s=settings.agent_turn_s * 2 / 3,
     )  # fmt: skip
     lister = Principal(home_id="", user_id="", role="guest", caller="system")
     single = {name: server for name, server in servers.items() if name != "all"}
@@ -130,7 +130,7 @@ async def _agent(
         open_agent(
             turns=turns,
             toolbox=toolbox,
-            models=list(models) if models is not None else [OfflinePlanner()],
+            models=models,
             system=_PROMPT.read_text(encoding="utf-8"),
             notebook=Notebook(
                 conversations=Conversations(stores.conversations),

@@ -13,8 +13,9 @@ _FALSE: Final = frozenset(("0", "false", "no", "off", ""))
 
 #: Field -> the names that it may have in the environment, besides `HOMEGUARD_<FIELD>`.
 _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
-    "gemini_api_key": ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GEMINI_TEXT_API_KEY"),
+    "gemini_api_key": ("GEMINI_API_KEY", "GEMINI_TEXT_API_KEY"),
     "gemini_model": ("GEMINI_MODEL",),
+    "gemini_base_url": ("GOOGLE_GEMINI_BASE_URL",),
     "mqtt_url": ("MQTT_URL",),
     "postgres_url": ("POSTGRES_URL", "DATABASE_URL"),
     "timescale_url": ("TIMESCALE_URL",),
@@ -73,6 +74,14 @@ class Settings:
     n8n_webhook_base: str = ""
     gemini_api_key: str = ""
     gemini_model: str = "gemini-3.8-flash"
+    #: Another server that speaks Gemini's wire; "" is Google's.
+    gemini_base_url: str = ""
+    #: A server that speaks `/v1/chat/completions`, its model, and its key if it wants one; it goes before Gemini. No
+    #: name that other programs use is read (`OPENAI_*`, `GOOGLE_API_KEY`): a home's words must not leave by accident.
+    model_url: str = ""
+    model_name: str = ""
+    model_key: str = ""
+    #: Whether a language model is asked at all; without one the planner answers, and nothing leaves this machine.
     enable_ai_agent: bool = True
     #: How long a model has for its first word, a turn for everything (without waiting for a person), a tool for a call.
     agent_first_token_s: float = 8.0

@@ -49,6 +49,31 @@ class Metrics:
             ("intent",),
             registry=self.registry,
         )
+        #: Family of models -> requests, their seconds, tokens. `gemini` is in the words of its dashboards.
+        self.models: Final = {
+            family: (
+                Counter(
+                    f"{family}_requests_total",
+                    "Requests to the language model, each try for itself, by how they ended",
+                    ("service", "model", "status"),
+                    registry=self.registry,
+                ),
+                Histogram(
+                    f"{family}_request_duration_seconds",
+                    "From a request to the language model to the end of its answer",
+                    ("service", "model"),
+                    buckets=(*_SECONDS, 20.0, 30.0),
+                    registry=self.registry,
+                ),
+                Counter(
+                    f"{family}_tokens_used_total",
+                    "Tokens that the language model read (input) and wrote (output)",
+                    ("service", "type"),
+                    registry=self.registry,
+                ),
+            )
+            for family in ("gemini", "model")
+        }
         self.events_shed: Final = Counter(
             "events_shed_total",
             "Events that were refused because more came than can be done, by how urgent they are",
@@ -68,6 +93,14 @@ class Metrics:
             )
         figures[0].inc()
         figures[1].observe(seconds)
+
+    def asked(self, family: str, model: str, status: str, seconds: float, *, read: int, written: int) -> None:
+        """The assistant asked a language model; `status` is `ok` or the kind of fault."""
+        requests, durations, tokens = self.models[family]
+        requests.labels("agent", model, status).inc()
+        durations.labels("agent", model).observe(seconds)
+        tokens.labels("agent", "input").inc(read)
+        tokens.labels("agent", "output").inc(written)
 
     def shed(self, lane: str, count: int) -> None:
         """So many events of this lane were refused for now."""

@@ -39,5 +39,7 @@ class Context:
     confirmation: Callable[[str], Awaitable[Mapping[str, Any] | None]]
     gather: Gather
     recall: Callable[[State], Awaitable[Recollection]]
+    #: What to say of a model that does not answer, `""` when this conversation knows it already.
+    limited: Callable[[State], str]
     #: Writes down how the turn ended.
     remember: Callable[[State], Awaitable[None]]

@@ -11,10 +11,13 @@ from langgraph.runtime import Runtime
 from agent.evidence.check import checked, may_be_shown
 from agent.evidence.facts import Facts, gather, zone_of
 from agent.evidence.links import without_links
+from agent.evidence.outcomes import say_outcomes
 from agent.evidence.sentences import sentences
 from agent.graph.caps import Caps
 from agent.graph.context import Context
 from agent.graph.state import State, own, said_from_json, said_to_json
+from agent.looks import only_looks
+from agent.models.faults import ModelFault
 from agent.models.protocol import Model, Prompt, Said, Step, Token, ToolCall
 from homeguard.clock import iso
 from homeguard.errors import ModelUnavailable
@@ -22,6 +25,11 @@ from homeguard.errors import ModelUnavailable
 _NAME_LENGTH: Final = 80
 #: No tool takes more, and a checkpoint cannot hold what is nested without end.
 _DEEPEST: Final = 16
+#: A model that minds its time says itself that it is over, a moment before it is left.
+_GRACE_S: Final = 0.25
+_BROKE_OFF: Final = (
+    "The language model broke off after that, so I stopped there; tell me again if something is missing."
+)
 
 
 async def recall(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -40,40 +48,80 @@ async def think(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     context, write = runtime.context, runtime.stream_writer
     if sum(read + written for read, written in state.get("tokens", [])) >= context.caps.tokens:
         return _stopped(state, "This took more words than one request may use, so I stopped.")
-    prompt = Prompt(
-        system=context.system,
-        messages=tuple(said_from_json(m) for m in state["messages"]),
-        tools=context.toolbox.specs,
-        now=context.now(),
-        time_zone=context.home.time_zone,
-        unit_system=context.home.unit_system,
-        area=state["place"].get("area", ""),
-        device_id=state["place"].get("device_id", ""),
-    )
     failure: ModelUnavailable | None = None
+    limited: dict[str, Any] = {}
     facts = facts_of(state, context)
-    for model in context.models:
+    for model in who_answers(state, context.models):
+        if has_acted(state) and state["model"] != model.name:
+            done = say_outcomes(state["commands"]) if state.get("commands") else ""
+            return {**_stopped(state, _BROKE_OFF, done), **limited}
         written, shown = "", 0
         try:
-            async with aclosing(_parts(model, prompt, context.caps.first_token_s)) as parts:
+            async with aclosing(_parts(model, _prompt(state, context, model), context.caps.first_token_s)) as parts:
                 async for part in parts:
                     if isinstance(part, Step):
                         if shown <= context.caps.shown_characters:
                             _show([written] if written else [], state, facts, write)
-                        return {**_step(state, part, model.name, context.caps), "at": iso(context.system_now())}
+                        update = _step(state, part, model.name, context.caps)
+                        return {**update, **limited, "at": iso(context.system_now())}
                     whole, written = sentences(written + part.text)
                     shown += len(part.text)
                     if shown <= context.caps.shown_characters:
                         _show(whole, state, facts, write)
         except ModelUnavailable as error:
             failure = error
+            limited = _limited(error)
     raise failure or ModelUnavailable("no model answered")
+
+
+def _prompt(state: State, context: Context, model: Model) -> Prompt:
+    """For this model: what another one read in this turn before it fell silent is not told, it reads for itself."""
+    said = [said_from_json(m) for m in state["messages"]]
+    kept, is_others = said[: state["recalled"]], False
+    for message in said[state["recalled"] :]:
+        if message.role != "tool":
+            is_others = message.role == "assistant" and message.by not in ("", model.name)
+        if not is_others:
+            kept.append(message)
+    return Prompt(
+        system=context.system,
+        messages=tuple(kept),
+        tools=context.toolbox.specs,
+        now=context.now(),
+        time_zone=context.home.time_zone,
+        unit_system=context.home.unit_system,
+        area=state["place"].get("area", ""),
+        device_id=state["place"].get("device_id", ""),
+        silence_s=context.caps.first_token_s,
+        within_s=context.caps.step_s,
+    )
+
+
+def who_answers(state: State, models: Sequence[Model]) -> Sequence[Model]:
+    """The models to ask, in order: who took a turn over keeps it."""
+    names = [m.name for m in models]
+    last = state.get("model", "")
+    return models[names.index(last) :] if last in names else models
+
+
+def has_acted(state: State) -> bool:
+    """Whether a call of this turn may have changed something: another model, that would begin anew, must not go on."""
+    said = own(state)
+    ended = {r.call_id: r.status for m in said for r in m.results}
+    return any(not only_looks(c.name) and ended.get(c.id) != "error" for m in said for c in m.calls)
+
+
+def _limited(error: ModelUnavailable) -> dict[str, Any]:
+    if not isinstance(error, ModelFault):
+        return {}
+    since = iso(error.outage_since) if error.outage_since is not None else ""
+    return {"limited": {"model": error.model, "kind": error.kind, "since": since}}
 
 
 async def _parts(model: Model, prompt: Prompt, first_s: float) -> AsyncGenerator[Token | Step, None]:
     parts = aiter(model.stream(prompt))
     try:
-        async with asyncio.timeout(first_s):
+        async with asyncio.timeout(first_s + _GRACE_S):
             first = await anext(parts)
     except TimeoutError as error:
         raise ModelUnavailable("the model did not begin in time") from error
@@ -104,8 +152,8 @@ def _show(whole: Sequence[str], state: State, facts: Facts, write: Callable[[Any
             write({"name": "token", "text": sentence})
 
 
-def _stopped(state: State, why: str) -> dict[str, Any]:
-    said = said_to_json(Said(role="assistant"))
+def _stopped(state: State, why: str, text: str = "") -> dict[str, Any]:
+    said = said_to_json(Said(role="assistant", text=text))
     return {"messages": [said], "steps": state.get("steps", 0) + 1, "unreadable": {}, "stopped": why}
 
 
@@ -127,7 +175,7 @@ def _step(state: State, step: Step, model: str, caps: Caps) -> dict[str, Any]:
         calls.append(ToolCall(id=call_id, name=name, arguments={} if problem else dict(call.arguments)))
     opaque = step.opaque if step.opaque is not None and not _problem(step.opaque, caps.arguments_bytes) else None
     said = Said(
-        role="assistant", text=_text(step.text, caps.shown_characters), calls=tuple(calls), opaque=opaque
+        role="assistant", text=_text(step.text, caps.shown_characters), calls=tuple(calls), opaque=opaque, by=model
     )  # fmt: skip
     update: dict[str, Any] = {
         "messages": [said_to_json(said)],
@@ -200,7 +248,8 @@ async def answer(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     stopped = state.get("stopped", "")
     if not text and not stopped:
         text = "I have nothing to say to that."
-    text = " ".join(part for part in (text, stopped, _dated(state)) if part)
+    limited = runtime.context.limited(state)
+    text = " ".join(part for part in (limited, text, stopped, _dated(state)) if part)
     refusals = state.get("refusals", [])
     runtime.stream_writer({"name": "answer", "text": text, "evidence": evidence, "refusals": refusals})
     return {"answer": text, "evidence": evidence}

@@ -30,6 +30,8 @@ class State(TypedDict, total=False):
     refusals: Annotated[list[dict[str, str]], operator.add]
     tokens: Annotated[list[list[int]], operator.add]
     model: str
+    #: The last model that was asked in vain: `{"model", "kind", "since"}`; `since` (ISO) when nobody is answered by it.
+    limited: dict[str, str]
     #: Text of third parties has entered the turn; it never leaves it.
     tainted: Annotated[bool, operator.or_]
     #: Call id -> why its arguments cannot be used, of the calls of the last step.
@@ -59,6 +61,8 @@ def said_to_json(said: Said) -> dict[str, Any]:
         data["results"] = [result_to_json(r) for r in said.results]
     if said.opaque is not None:
         data["opaque"] = dict(said.opaque)
+    if said.by:
+        data["by"] = said.by
     return data
 
 
@@ -80,6 +84,7 @@ def said_from_json(data: Mapping[str, Any]) -> Said:
         calls=tuple(ToolCall(**call) for call in data.get("calls", ())),
         results=tuple(ToolResult(**result) for result in data.get("results", ())),
         opaque=data.get("opaque"),
+        by=data.get("by", ""),
     )
 
 

@@ -52,6 +52,8 @@ class Said:
     results: tuple[ToolResult, ...] = ()
     #: What the model's own vendor needs back verbatim on the next step (thought signatures); opaque JSON.
     opaque: Mapping[str, Any] | None = None
+    #: The model that said it in this turn; `""` for what was recalled.
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,9 @@ class Prompt:
     area: str = ""
     #: The device that the surface is about, when it knows (`""` otherwise).
     device_id: str = ""
+    #: How long the model may say nothing, before its first part and between two, and how long it has in all.
+    silence_s: float = 8.0
+    within_s: float = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +98,7 @@ class Step:
 
 
 class Model(Protocol):
-    """Streams `Token`s and ends with exactly one `Step`."""
+    """Streams `Token`s and ends with exactly one `Step`. Closing the stream before its end abandons the request."""
 
     @property
     def name(self) -> str: ...
@@ -102,6 +107,6 @@ class Model(Protocol):
         """One step of the turn.
 
         Raises:
-            ModelUnavailable: it did not answer; nothing was called.
+            ModelUnavailable: it did not answer; nothing was called. Those that ask a service raise `ModelFault`.
         """
         ...

@@ -15,6 +15,7 @@ from typing import Literal
 
 from deploy.cli.main import data_dir_option
 from deploy.instance import find
+from deploy.models import chosen, in_words
 from deploy.version import VERSION
 from homeguard.clock import SystemClock
 from homeguard.errors import StartRefused, StoreUnavailable
@@ -24,7 +25,7 @@ from homeguard.stores.sqlite.backup import BACKUPS, snapshots_in
 from homeguard.stores.sqlite.incidents import incidents_of, mark_seen
 from homeguard.stores.sqlite.lock import holder
 
-_PACKAGES = ("apsw", "chainlit", "fastapi", "langgraph", "mcp", "numpy", "uvicorn")
+_PACKAGES = ("apsw", "chainlit", "fastapi", "google-genai", "langgraph", "mcp", "numpy", "uvicorn")
 _LOW_DISK = 1 << 30
 _ENGINE_WAIT_S = 20.0
 
@@ -145,6 +146,17 @@ async def _asked(technology: Technology, settings: Settings) -> Finding:
         return Finding(technology.name, "bad", error.message)
 
 
+def _model(settings: Settings) -> Iterator[Finding]:
+    """Who answers; nobody is asked."""
+    try:
+        found = chosen(settings)
+    except StartRefused as error:
+        yield Finding("model", "bad", error.message)
+        return
+    asks = "; homeguard models check asks it what it can do" if found is not None else ""
+    yield Finding("model", "ok", f"{in_words(settings)}{asks}")
+
+
 def _kept(settings: Settings) -> Iterator[Finding]:
     """What was damaged and no person has seen yet, and the backups."""
     folder = settings.data_dir
@@ -165,5 +177,5 @@ def _kept(settings: Settings) -> Iterator[Finding]:
 
 
 _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-    _versions, _folder, _lock, _port, _clock, _kept, _engines,
+    _versions, _folder, _lock, _port, _clock, _kept, _model, _engines,
 )  # fmt: skip

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "migrate": ("migrate", "move a home to real engines, or back"),
     "backup": ("backup", "copy everything as it is now, also while HomeGuard runs"),
     "restore": ("restore", "put a backup in the place of the data folder's files"),
+    "models": ("models", "the language model: what it can do"),
     "doctor": ("doctor", "look at the port, the folder, the lock, the versions, the clock"),
     "undo": ("undo", "put back what was last done in the home"),
     "explain": ("explain", "why a device is as it is"),

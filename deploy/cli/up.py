@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     logging.captureWarnings(True)
     for noisy in (
         "httpx2", "httpcore2", "mcp", "engineio", "socketio", "aiosqlite", "asyncio", "aiokafka", "kafka", "cassandra",
-        "pymongo", "asyncpg", "redis",
+        "pymongo", "asyncpg", "redis", "google_genai",
     ):  # fmt: skip
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # the driver repeats the server's advice at every statement

@@ -1,20 +1,24 @@
 """How many tokens one turn hands a model as homes grow: prompt, tools, index, and what a typical request adds.
 
 `python -m evals.bench.tokens`. A token is counted as four bytes of UTF-8. Everything is asked over the real MCP servers
-in this process; the last column is what handing over the whole home would take instead.
+in this process; the last column of the first table is what handing over the whole home would take instead. The second
+table is what goes over each wire to a language model: the bodies of its requests, as they are sent.
 """
 
 import asyncio
 import json
 import platform
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import agent as the_agent
-from agent.models.protocol import ToolCall
+from agent.models import gemini, openai_compatible
+from agent.models.protocol import Prompt, Said, ToolCall, ToolResult
+from agent.models.told import result_of
 from agent.toolbox import Toolbox, open_toolbox
 from homeguard.clock import HomeClocks, SystemClock
 from homeguard.model import Command, Device, Home, Member, Principal, User
@@ -137,6 +141,63 @@ async def measured(count: int) -> dict[str, int]:
     }  # fmt: skip
 
 
+async def on_wires(count: int) -> list[dict[str, object]]:
+    """The bodies of the same turn, and of one that asks for the whole home and answers, for each wire."""
+    async with toolbox_of(count) as (toolbox, agent):
+        find = ToolCall(id="1", name="find_devices", arguments={"query": "kitchen light 1"})
+        found = (await toolbox.call(agent, find)).result
+        light = {"device_id": found.output["devices"][0]["device_id"], "command": "turn_on"}
+        act = ToolCall(id="2", name="control_device", arguments=light)
+        acted = (await toolbox.call(agent, act)).result
+        whole = ToolCall(id="3", name="get_home_summary", arguments={})
+        summary = (await toolbox.call(agent, whole)).result
+        rows: list[dict[str, object]] = []
+        for wire, body in (("Gemini", gemini_body), ("chat completions", chat_body)):
+            prompt = Prompt(
+                system=PROMPT.read_text(encoding="utf-8"), messages=(Said(role="user", text=WORDS),),
+                tools=toolbox.specs, now=SystemClock().now(), time_zone="America/New_York", unit_system="us",
+            )  # fmt: skip
+            steps = [body(prompt), body(prompt, (find, found)), body(prompt, (find, found), (act, acted))]
+            rows.append(
+                {
+                    "devices": count, "wire": wire, "first step": steps[0], "largest step": steps[-1],
+                    "whole turn": sum(steps), "with the whole home": body(prompt, (whole, summary)),
+                    "its result": tokens(result_of(summary)), "as the tool gave it": tokens(dict(summary.output)),
+                }
+            )  # fmt: skip
+        return rows
+
+
+def gemini_body(prompt: Prompt, *made: tuple[ToolCall, ToolResult]) -> int:
+    def kept(call: ToolCall) -> dict[str, object]:
+        part = {"function_call": {"id": call.id, "name": call.name, "args": dict(call.arguments)}}
+        return {gemini.KEPT: {"role": "model", "parts": [{**part, "thought_signature": "c2ln"}]}}
+
+    told = gemini.contents(_after(prompt, kept, made))
+    tools = [gemini.declaration(spec).model_dump(mode="json", exclude_none=True) for spec in prompt.tools]
+    body = [c.model_dump(mode="json", exclude_none=True) for c in told]
+    return tokens({"contents": body, "tools": [{"functionDeclarations": tools}], "systemInstruction": prompt.system})
+
+
+def chat_body(prompt: Prompt, *made: tuple[ToolCall, ToolResult]) -> int:
+    def kept(call: ToolCall) -> dict[str, object]:
+        function = {"name": call.name, "arguments": json.dumps(dict(call.arguments))}
+        calls = [{"id": call.id, "type": "function", "function": function}]
+        return {openai_compatible.KEPT: {"role": "assistant", "content": None, "tool_calls": calls}}
+
+    model = openai_compatible.ChatCompletions(address="http://127.0.0.1:1", model="local")
+    return tokens(model.body(_after(prompt, kept, made)))
+
+
+def _after(
+    prompt: Prompt, kept: Callable[[ToolCall], dict[str, object]], made: Sequence[tuple[ToolCall, ToolResult]]
+) -> Prompt:
+    said = list(prompt.messages)
+    for call, result in made:
+        said += [Said(role="assistant", calls=(call,), opaque=kept(call)), Said(role="tool", results=(result,))]
+    return replace(prompt, messages=tuple(said))
+
+
 async def run() -> None:
     rows = [await measured(count) for count in SIZES]
     print(f"Python {platform.python_version()}; sizes, not speeds: they are the same on every machine and run")
@@ -144,6 +205,11 @@ async def run() -> None:
     print("  ".join(f"{name:>12}" for name in rows[0]))
     for row in rows:
         print("  ".join(f"{value:>12,}" for value in row.values()))
+    print("\nwhat a language model is sent: the bodies of its requests; the last two are one look at the whole home")
+    lines = [line for count in SIZES for line in await on_wires(count)]
+    print("  ".join(f"{name:>19}" for name in lines[0]))
+    for line in lines:
+        print("  ".join(f"{value:>19,}" if isinstance(value, int) else f"{value:>19}" for value in line.values()))
 
 
 if __name__ == "__main__":

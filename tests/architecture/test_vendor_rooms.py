@@ -34,6 +34,7 @@ VENDORS = {
     "aiosqlite": ("agent/graph/checkpoints.py",),
     "mcp": ("mcp_servers/", "agent/toolbox.py"),
     "langgraph": ("agent/graph/",),
+    "google": ("agent/models/gemini.py",),
     "langchain_core": (),
     "sklearn": ("agent/models/offline/train.py",),
     "chainlit": ("chat_ui/",),

@@ -60,7 +60,7 @@ def watched_keeping(keep: Callable[..., Awaitable[None]]) -> Callable[..., Await
 
 def plays_good_night() -> None:
     """The model of these processes plays one script for any words: a lock, a mode, a close and an unlock."""
-    import deploy.talking
+    from agent.models.offline import planner
     from agent.models.protocol import Step, ToolCall
     from agent.models.scripted import ScriptedModel
 
@@ -72,7 +72,7 @@ def plays_good_night() -> None:
     )
     calls = tuple(ToolCall(id=f"n{i}", name=name, arguments=args) for i, (name, args) in enumerate(wanted))
     script = {WORDS: [Step(text="", calls=calls), Step(text="Good night. The Back door lock is locked.")]}
-    deploy.talking.OfflinePlanner = lambda: ScriptedModel(script)  # type: ignore[assignment,misc]
+    planner.OfflinePlanner = lambda: ScriptedModel(script)  # type: ignore[assignment,misc]
 
 
 def dies_in_turns() -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from deploy.one_process import open_homeguard
@@ -32,21 +31,3 @@ async def test_without_the_demo_nobody_is_there_and_its_password_opens_nothing(t
         with pytest.raises(NotSignedIn):
             await running.identity.login("john@demo.com", "demo123")
         assert not any("demo123" in line for line in running.welcome())
-
-
-async def test_the_assistant_can_be_switched_off_and_everything_else_goes_on(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path / "data", port=0, demo=True, simulator=False, enable_ai_agent=False)
-    async with (
-        open_homeguard(settings, stop=asyncio.Event()) as running,
-        httpx2.AsyncClient(base_url=running.settings.base_url, trust_env=False) as http,
-    ):
-        login = {"email": "john@demo.com", "password": "demo123"}
-        token = (await http.post("/auth/login", json=login)).json()["access_token"]
-        headers = {"Authorization": f"Bearer {token}"}
-        for path in ("/ai/chat", "/ai/chat/stream"):
-            said = await http.post(path, json={"message": "Lock the back door"}, headers=headers)
-            assert (said.status_code, said.json()["error"]["code"]) == (503, "ASSISTANT_OFF")
-        state = (await http.get("/devices/back_door_lock", headers=headers)).json()["state"]
-        assert state["lock"] == "unlocked"
-        done = await http.post("/devices/back_door_lock/command", json={"command": "lock"}, headers=headers)
-        assert done.json()["outcome"] == "confirmed"

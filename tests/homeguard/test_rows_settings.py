@@ -54,6 +54,17 @@ def test_a_value_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         read(tmp_path, HOMEGUARD_PORT="many")
 
 
+@pytest.mark.parametrize("name", ["GEMINI_API_KEY", "GEMINI_TEXT_API_KEY", "HOMEGUARD_GEMINI_API_KEY"])
+def test_the_key_of_gemini_is_the_person_s_and_read_by_its_usual_names(tmp_path: Path, name: str) -> None:
+    assert read(tmp_path, **{name: "k"}).gemini_api_key == "k"
+    assert read(tmp_path).gemini_api_key == ""
+
+
+def test_what_other_programs_are_told_of_their_models_is_not_read(tmp_path: Path) -> None:
+    others = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://h", "OPENAI_MODEL": "m", "GOOGLE_API_KEY": "k"}
+    assert read(tmp_path, **others) == read(tmp_path)
+
+
 def test_the_example_names_every_setting_sets_none_and_holds_no_secret() -> None:
     lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
     assert all(not line.strip() or line.startswith("#") for line in lines)
@@ -63,7 +74,7 @@ def test_the_example_names_every_setting_sets_none_and_holds_no_secret() -> None
         "GEMINI_API_KEY", "GEMINI_MODEL", "MQTT_URL", "MQTT_HOME", "ENABLE_AI_AGENT", "ENABLE_ANOMALY_DETECTION",
         "ENABLE_DEMO_MODE",
     }  # fmt: skip
-    covered = {name.removeprefix("HOMEGUARD_") for name in written} | {"DEMO"}
+    covered = {name.removeprefix("HOMEGUARD_").removeprefix("GOOGLE_") for name in written} | {"DEMO"}
     assert {name.removeprefix("HOMEGUARD_") for name in known} <= covered
     assert common <= set(written)
     assert not {value for name, value in written.items() if name.endswith("KEY")}.difference({""})
