@@ -14,7 +14,10 @@ GARAGE = Device(home_id="h", id="garage", name="Garage Door", type="garage_door"
 def home(*, lit: bool, stands_open: bool) -> VirtualHome:
     return VirtualHome(
         [PORCH, GARAGE],
-        {"porch": {"on": lit}, "garage": {"cover": "open" if stands_open else "closed", "position_pct": 100 * stands_open}},
+        {
+            "porch": {"on": lit},
+            "garage": {"cover": "open" if stands_open else "closed", "position_pct": 100 * stands_open},
+        },
     )  # fmt: skip
 
 
