@@ -302,6 +302,7 @@ class Homes:
         return ToolContext(
             principal=principal, users=s.users, devices=s.devices, live=s.live, events=s.events, readings=s.readings,
             anomalies=s.anomalies, alerts=s.alerts, automations=s.automations, journal=s.journal,
+            schedules=s.schedules, lists=s.lists,
             commands=self.commands, clock=self.clock, clocks=self.clocks, base_url="http://x", history_ready=self.ready,
             memory=s.memory,
         )  # fmt: skip
