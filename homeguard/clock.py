@@ -90,6 +90,10 @@ class HomeClocks:
     def is_shifted(self, home_id: str) -> bool:
         return home_id in self._shift
 
+    def ahead(self, home_id: str) -> timedelta:
+        """How far that home's time is ahead of the system's."""
+        return self._shift.get(home_id, timedelta())
+
     def shifted(self) -> frozenset[str]:
         """The homes that have a time of their own now."""
         return frozenset(self._shift)

@@ -64,9 +64,9 @@ async def set_timer(context: ToolContext, *, minutes: float = 0, at: str = "", l
 async def list_timers(context: ToolContext) -> TimerList:
     """The caller's own, running and paused."""
     known = await context.schedules.of_home(context.home_id, kind="timer")
-    now, home_now = context.clock.now(), context.clocks.now(context.home_id)
+    now, ahead = context.clock.now(), context.clocks.ahead(context.home_id)
     shown: list[Mapping[str, Any]] = [
-        show_timer(t, now, home_now) for t in known if t.user_id == context.principal.user_id
+        show_timer(t, now, ahead) for t in known if t.user_id == context.principal.user_id
     ]
     return TimerList(
         timers=tuple(

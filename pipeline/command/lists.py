@@ -40,13 +40,13 @@ class ListActs:
         if name not in names and len(names) >= MOST_LISTS:
             raise InvalidInput(f"a home has at most {MOST_LISTS} lists", field="list_name")
         now = self._clock.now()
-        items = {
-            item_id(principal.home_id, name, text): ListItem(
-                home_id=principal.home_id, id=item_id(principal.home_id, name, text), list_name=name, text=text,
-                added_by=principal.user_id, added_at=now,
+        items: dict[str, ListItem] = {}
+        for text in texts:
+            id_ = item_id(principal.home_id, name, text)
+            made = ListItem(
+                home_id=principal.home_id, id=id_, list_name=name, text=text, added_by=principal.user_id, added_at=now
             )
-            for text in texts
-        }  # fmt: skip
+            items.setdefault(id_, made)
         if len({i.id for i in known} | items.keys()) > MOST_ITEMS:
             raise InvalidInput(f"a list has at most {MOST_ITEMS} items; take some away first", field="items")
         new = {item.id for item in await self._lists.add(list(items.values()))}

@@ -41,13 +41,13 @@ class Timers:
         if len([t for t in known if t.id != timer_id]) >= MOST_TIMERS:
             raise InvalidInput(f"a home has at most {MOST_TIMERS} timers; cancel one first", field="timer")
         if "seconds" in given:
-            span = timedelta(seconds=given["seconds"])
+            due_at = now + timedelta(seconds=given["seconds"])
         else:
-            span = datetime.fromisoformat(given["ends_at"]) - self._clocks.now(principal.home_id)
+            due_at = datetime.fromisoformat(given["ends_at"]) - self._clocks.ahead(principal.home_id)
         timer = Schedule(
-            home_id=principal.home_id, id=timer_id, kind="timer", due_at=now + span, user_id=principal.user_id,
+            home_id=principal.home_id, id=timer_id, kind="timer", due_at=due_at, user_id=principal.user_id,
             detail={
-                "label": str(given["label"]), "seconds": span.total_seconds(), "by": principal.caller,
+                "label": str(given["label"]), "seconds": (due_at - now).total_seconds(), "by": principal.caller,
                 "cause": principal.cause or act_id,
             },
             created_at=now,
@@ -97,7 +97,7 @@ class Timers:
         return {"timer_id": timer.id, "label": str(timer.detail.get("label") or ""), "cancelled": True}
 
     def _told(self, timer: Schedule) -> dict[str, Json]:
-        return show_timer(timer, self._clock.now(), self._clocks.now(timer.home_id))
+        return show_timer(timer, self._clock.now(), self._clocks.ahead(timer.home_id))
 
 
 async def own_timer(schedules: Schedules, principal: Principal, timer_id: str) -> Schedule:
@@ -108,15 +108,15 @@ async def own_timer(schedules: Schedules, principal: Principal, timer_id: str) -
     return found
 
 
-def show_timer(timer: Schedule, now: datetime, home_now: datetime) -> dict[str, Json]:
-    """`{"timer_id", "label", "state", "ends_at", "seconds_left", "minutes"}`; `ends_at` by the home's clock, None while
-    it is paused. `now` is by the system's clock."""
+def show_timer(timer: Schedule, now: datetime, ahead: timedelta) -> dict[str, Json]:
+    """`{"timer_id", "label", "state", "ends_at", "seconds_left", "minutes"}`; `ends_at` by the home's clock, which is
+    `ahead` of the system's, None while it is paused. `now` is by the system's."""
     left = max(_left(timer, now), 0.0)
     return {
         "timer_id": timer.id,
         "label": str(timer.detail.get("label") or ""),
         "state": "paused" if timer.due_at is None else "running",
-        "ends_at": iso(home_now + timedelta(seconds=left)) if timer.due_at is not None else None,
+        "ends_at": iso(timer.due_at + ahead) if timer.due_at is not None else None,
         "seconds_left": round(left),
         "minutes": round(_seconds(timer) / 60, 2),
     }
