@@ -1,4 +1,4 @@
-"""The half of an undo that concerns the home itself: its mode and its automations."""
+"""The half of an undo that concerns the home itself: its mode, its automations, a timer."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -40,6 +40,11 @@ class UndoHome:
         for act in reversed(acts):
             if act.command in ("create_automation", "update_automation", "delete_automation"):
                 told.append(await self._automation(acting, act))
+            elif act.command == "set_timer":
+                label = str(act.parameters.get("label") or "")[:80]
+                given: dict[str, Json] = {"timer_id": derived_id("timer", act.id), "label": label}
+                effect = Effect(kind="cancel_timer", command="cancel_timer", parameters=given)
+                told.append(await self._act(acting, effect, f"the timer '{label}'" if label else "the timer"))
             elif act.command != "set_mode":
                 what = act.command.replace("_", " ")
                 told.append(Restored(name=f"'{what}'", outcome="left_alone", reason="this cannot be undone"))
