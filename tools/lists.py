@@ -110,7 +110,7 @@ def _found(item: str, known: Sequence[ListItem], name: str) -> ListItem:
         return parts[0]
     near = get_close_matches(clean(item), [i.text for i in known], n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    raise NotFound(f"'{clean(item, 60)}' is not on the list '{name}'{hint}", code="LIST_ITEM_NOT_FOUND", field="item")
+    raise NotFound(f"that is not on the list '{name}'{hint}", code="LIST_ITEM_NOT_FOUND", field="item")
 
 
 def _name(name: str) -> str:

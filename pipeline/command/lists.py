@@ -1,6 +1,7 @@
 """What can be done with a list of the home: write on it, tick off, take away."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from homeguard.clock import Clock
@@ -41,10 +42,16 @@ class ListActs:
             raise InvalidInput(f"a home has at most {MOST_LISTS} lists", field="list_name")
         now = self._clock.now()
         items: dict[str, ListItem] = {}
-        for text in texts:
+        for place, text in enumerate(texts):
             id_ = item_id(principal.home_id, name, text)
             made = ListItem(
-                home_id=principal.home_id, id=id_, list_name=name, text=text, added_by=principal.user_id, added_at=now
+                home_id=principal.home_id,
+                id=id_,
+                list_name=name,
+                text=text,
+                added_by=principal.user_id,
+                # a list is in the order in which it was said
+                added_at=now + timedelta(microseconds=place),
             )
             items.setdefault(id_, made)
         if len({i.id for i in known} | items.keys()) > MOST_ITEMS:
