@@ -485,3 +485,36 @@ async def test_live_states_count_in_its_conditions(home):
         )  # fmt: skip
         await come(system, START + 25 * HOUR)
         assert await told(system) == ["lamp turn_on"]
+
+
+async def test_an_event_at_night_with_a_state_that_fits_acts_across_midnight_and_not_else(home):
+    stores, clock = home
+    night = [
+        {"type": "time_range", "start": "22:00", "end": "06:00"},
+        {"type": "device_state", "device_id": "front_door_lock", "attribute": "lock", "value": "locked"},
+    ]
+    await stores.automations.put(rule(conditions=night, actions=[LIGHT_ON]))
+
+    async def motion(system, local, lock):
+        clock.at = datetime.fromisoformat(local).replace(tzinfo=ZONE).astimezone(UTC)
+        await stores.live.apply(
+            [
+                StateChange(
+                    home_id="h1", device_id="front_door_lock", at=clock.now(), sequence=1, attributes={"lock": lock},
+                    available=True,
+                )
+            ]
+        )  # fmt: skip
+        before = len(system.sent)
+        await system.intake.submit([event("motion_detected", "hall_motion", at=clock.now(), event_id=local)])
+        await system.settle()
+        return len(system.sent) - before
+
+    async with running(stores, clock) as system:
+        assert await motion(system, "2026-05-01T21:59", "locked") == 0
+        assert await motion(system, "2026-05-01T22:00", "locked") == 1
+        assert await motion(system, "2026-05-01T23:00", "unlocked") == 0
+        assert await motion(system, "2026-05-02T05:59", "locked") == 1
+        assert await motion(system, "2026-05-02T06:00", "locked") == 0
+        assert (await stores.live.get("h1", "lamp")).attributes == {"on": True}
+        assert await ran(system) == [["confirmed"], ["confirmed"]]
