@@ -103,11 +103,12 @@ async def assemble(
             pins=GuardedPins(postgres),
             permissions=GuardedPermissions(postgres, local.permissions, is_shared=is_shared),
             outbox=ForwardedOutbox(local.outbox, postgres, passed_on),
+            lists=GuardedLists(postgres),
             erasures=GuardedErasures(postgres, local.erasures),
         )
         if is_shared:
             # a process that is alone keeps these in its folder, so that a timer rings while the engine is away
-            stores = replace(stores, schedules=GuardedSchedules(postgres), lists=GuardedLists(postgres))
+            stores = replace(stores, schedules=GuardedSchedules(postgres))
         replicas.append(UsersReplica(postgres, people))
         copied.append(people)
         near = replace(stores, users=NearUsers(local.users, users))
