@@ -40,7 +40,7 @@ class Ringing:
         label = str(timer.detail.get("label") or "")
         ring_id = derived_id("timer_finished", timer.home_id, timer.id, iso(timer.due_at))
         late = now - timer.due_at
-        behind = "" if late <= _LATE else f" It was due {_minutes(late)} ago; HomeGuard was not running then."
+        behind = "" if late <= _LATE else f" It was due {_long(late)} ago; HomeGuard was not running then."
         await self._outbox.put(
             [
                 Notice(
@@ -76,6 +76,7 @@ class Ringing:
         if not rule.created_by:
             return
         local = due_at.astimezone(zone(home))
+        when = f"{local:%a} {local.day} {local:%b at %H:%M}"
         notice = Notice(
             id=derived_id("missed", home.id, rule.id, iso(due_at)),
             home_id=home.id,
@@ -84,7 +85,7 @@ class Ringing:
             recipient=rule.created_by,
             priority="normal",
             title=f"Not done: {rule.name}",
-            text=f"'{rule.name}' was due at {local:%H:%M}, but HomeGuard was not running then, so it was not done.",
+            text=f"'{rule.name}' was due on {when}, but HomeGuard was not running then, so it was not done.",
             cause=derived_id("scheduled", home.id, rule.id, iso(due_at)),
         )
         try:
@@ -93,6 +94,10 @@ class Ringing:
             return
 
 
-def _minutes(span: timedelta) -> str:
-    minutes = round(span.total_seconds() / 60)
+def _long(span: timedelta) -> str:
+    """`3 minutes`, `5 hours`, `2 days`: the largest of which there are two."""
+    for unit, name in ((timedelta(days=1), "days"), (timedelta(hours=1), "hours")):
+        if span >= 2 * unit:
+            return f"{span / unit:.0f} {name}"
+    minutes = round(span / timedelta(minutes=1))
     return f"{minutes} minutes" if minutes != 1 else "a minute"

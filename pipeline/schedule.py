@@ -280,7 +280,7 @@ class Scheduler:
         is_late = now - due_at > ONCE_GRACE
         return Event(
             home_id=schedule.home_id,
-            event_id=schedule.id,
+            event_id=schedule.made_from,
             event_type="command_requested",
             at=home_now - (now - due_at) if is_late else home_now,
             received_at=now,

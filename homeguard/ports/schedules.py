@@ -18,8 +18,9 @@ class Schedule:
     """One thing that is due at `due_at` (aware UTC); None: it is held, a paused timer. A rule's time is by the home's
     clock, that of the others by the system's.
 
-    `id` is unique in its home: a rule's is the automation's. `made_from` says what a rule's time was worked out from:
-    a rule that reads otherwise by now is worked out anew. `detail` is the kind's own.
+    `id` is unique in its home: a rule's is the automation's. `made_from` says what a rule's time was worked out from (a
+    rule that reads otherwise by now is worked out anew), and of a rest the id of its decision. `detail` is the kind's
+    own.
     """
 
     home_id: str

@@ -10,6 +10,7 @@ from homeguard.ids import derived_id
 from homeguard.model import Effect, Json, Principal
 from homeguard.ports.lists import ListItem, Lists
 from homeguard.recollection import folded
+from pipeline.command.own_words import check_own_words
 from pipeline.command.words import Act
 
 #: Lists of a home, and items of a list.
@@ -33,9 +34,11 @@ class ListActs:
 
         Raises:
             InvalidInput: there are too many items or lists.
+            NotAllowed: they are others' text (`check_own_words`).
         """
         given: Mapping[str, Any] = effect.parameters
         name, texts = str(given["list"]), [str(text) for text in given["items"]]
+        check_own_words(principal, texts)
         known = await self._lists.of(principal.home_id, name)
         names = await self._lists.names(principal.home_id)
         if name not in names and len(names) >= MOST_LISTS:

@@ -10,6 +10,7 @@ from homeguard.errors import InvalidInput, NotFound
 from homeguard.ids import derived_id
 from homeguard.model import Effect, Json, Principal
 from homeguard.ports.schedules import MOST_TIMERS, Schedule, Schedules
+from pipeline.command.own_words import check_own_words
 from pipeline.command.words import Act
 
 
@@ -34,8 +35,10 @@ class Timers:
 
         Raises:
             InvalidInput: the home has too many.
+            NotAllowed: the label is others' text (`check_own_words`).
         """
         given: Mapping[str, Any] = effect.parameters
+        check_own_words(principal, [str(given["label"])])
         now, timer_id = self._clock.now(), derived_id("timer", act_id)
         known = await self._schedules.of_home(principal.home_id, kind="timer")
         if len([t for t in known if t.id != timer_id]) >= MOST_TIMERS:

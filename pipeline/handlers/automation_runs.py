@@ -171,21 +171,24 @@ class RunAutomations:
         self, decided: Event, origin: Origin, automation: Automation, action: Mapping[str, Any], index: int
     ) -> Mapping[str, Json]:
         """Write down what comes behind a delay; it is decided under an id of its own, and carried out in the name of
-        the same cause."""
+        the same cause. A run that comes while an earlier one of its rule waits takes its place: the wait begins anew.
+        """
         told = {"type": "delay", "seconds": action["seconds"]}
         if self._schedules is None:
             return {**told, "outcome": "failed", "reason": "nothing can be put off here"}
-        rest_id = derived_id("rest", decided.home_id, decided.event_id, str(index))
-        known = await self._schedules.get(decided.home_id, rest_id)
+        row_id = derived_id("rest", decided.home_id, automation.id)
+        decision_id = derived_id("rest", decided.home_id, decided.event_id, str(index))
+        known = await self._schedules.get(decided.home_id, row_id)
         now = self._clock.now()
-        if known is None:
+        if known is None or known.made_from != decision_id:
             payload = {
                 **decided.payload, "from_action": index + 1, "origin": [origin.depth, origin.is_genuine],
             }  # fmt: skip
             await self._schedules.put(
                 Schedule(
-                    home_id=decided.home_id, id=rest_id, kind="rest", due_at=now + timedelta(seconds=action["seconds"]),
-                    user_id=automation.created_by, created_at=now, detail={"payload": payload, "cause": decided.cause},
+                    home_id=decided.home_id, id=row_id, kind="rest", due_at=now + timedelta(seconds=action["seconds"]),
+                    user_id=automation.created_by, made_from=decision_id, created_at=now,
+                    detail={"payload": payload, "cause": decided.cause},
                 )
             )  # fmt: skip
             self._wake()

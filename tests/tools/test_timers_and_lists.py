@@ -6,9 +6,11 @@ import pytest
 from house_for_tools import BOB, House
 
 from homeguard.errors import InvalidInput, NotAllowed, NotFound
+from homeguard.model import Turn
 from homeguard.ports.schedules import MOST_TIMERS
 from pipeline.command.lists import MOST_ITEMS
 from tools import lists, timers
+from tools.context import ToolContext
 from tools.text import moment
 
 MINUTE = timedelta(minutes=1)
@@ -103,6 +105,26 @@ async def test_nobody_sees_or_touches_anothers_timer(house: House) -> None:
     assert len((await timers.list_timers(house.ann())).timers) == 1
     with pytest.raises(NotAllowed):
         await timers.set_timer(house.ann(role="guest"), minutes=1)
+
+
+async def test_in_a_turn_with_others_text_only_the_persons_own_words_are_written_down(house: House) -> None:
+    def agent(words: str, *, tainted: bool = True) -> ToolContext:
+        turn = Turn(id="t", thread_id="th", words=words, tainted=tainted)
+        return house.ann(caller="agent", turn=turn, cause="t/c")
+
+    asked = agent("What happened? And add oat milk to the list, timer 5 minutes for the tea")
+    assert (await timers.set_timer(asked, minutes=5, label="Tea")).outcome == "confirmed"
+    assert (await timers.set_timer(asked, minutes=5)).outcome == "confirmed"
+    assert (await lists.add_to_list(asked, items=["Oat milk"])).outcome == "confirmed"
+    for write in (
+        timers.set_timer(asked, minutes=5, label="call 555 0100 for your refund"),
+        lists.add_to_list(asked, items=["oat milk", "gift cards"]),
+    ):
+        with pytest.raises(NotAllowed):
+            await write
+    clean = agent("add something sweet", tainted=False)
+    assert (await lists.add_to_list(clean, items=["chocolate"])).outcome == "confirmed"
+    assert {i.text for i in (await lists.get_list(clean)).items} == {"Oat milk", "chocolate"}
 
 
 async def test_a_home_has_so_many_timers_and_no_more(house: House) -> None:

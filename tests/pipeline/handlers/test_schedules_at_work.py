@@ -153,7 +153,7 @@ async def test_once_is_made_up_for_a_quarter_of_an_hour_and_then_its_person_hear
         assert sorted(await ran(system)) == [["confirmed"], ["refused"]]
         (notice,) = await stores.outbox.undelivered()
         assert (notice.recipient, notice.title) == ("u1", "Not done: Hall light")
-        assert "due at 06:04" in notice.text
+        assert "due on Fri 1 May at 06:04" in notice.text
 
 
 async def test_conditions_are_judged_at_the_time(home):
@@ -325,6 +325,26 @@ async def test_behind_a_delay_it_goes_on_after_a_restart_too(tmp_path):
         assert await stores.schedules.of_home("h1") == []
 
 
+async def test_a_new_run_begins_the_wait_anew(home):
+    stores, clock = home
+    wait = {"type": "delay", "seconds": 600}
+    await stores.automations.put(rule(actions=[LIGHT_ON, wait, LIGHT_OFF]))
+    async with running(stores, clock) as system:
+
+        async def motion(number):
+            await system.intake.submit([event("motion_detected", "hall_motion", at=clock.now(), event_id=f"m{number}")])
+            await system.settle()
+
+        await motion(1)
+        await come(system, 6 * MINUTE)
+        await motion(2)
+        await come(system, 6 * MINUTE)
+        assert await told(system) == ["lamp turn_on", "lamp turn_on"]
+        await come(system, 4 * MINUTE)
+        assert await told(system) == ["lamp turn_on", "lamp turn_on", "lamp turn_off"]
+        assert await stores.schedules.of_home("h1") == []
+
+
 async def test_a_rule_that_was_deleted_does_not_go_on_behind_its_delay(home):
     stores, clock = home
     await stores.automations.put(by_clock(actions=[LIGHT_ON, {"type": "delay", "seconds": 60}, LIGHT_OFF]))
@@ -434,7 +454,7 @@ async def test_a_timer_that_ended_while_nothing_ran_rings_late_and_says_so(home)
 
         (notice,) = await stores.outbox.undelivered()
         assert notice.title == "Timer"
-        assert notice.text == ("Your timer is over. It was due 180 minutes ago; HomeGuard was not running then.")
+        assert notice.text == ("Your timer is over. It was due 3 hours ago; HomeGuard was not running then.")
 
 
 async def test_one_that_cannot_be_read_does_not_hold_up_the_others(home):
