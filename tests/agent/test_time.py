@@ -1,5 +1,6 @@
 """What the assistant says of timers, lists and rules by the clock is held against what its tools did."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -60,3 +61,28 @@ async def test_what_was_not_done_is_not_told(
 ) -> None:
     turn = await said(open_house, calls, words, tools, answer)
     assert answer not in turn.answer
+
+
+async def test_a_timer_and_a_rule_for_a_moment_ahead_come_true_in_the_whole_system(open_house: Any, calls: Any) -> None:
+    words = "in two seconds lock the back door lock, and tell me when a second is over"
+    rule = {"name": "Lock up", "trigger": {"type": "once", "in_minutes": 0.03}, "actions": LAMP_OFF}
+    tools = calls(("create_automation", rule), ("set_timer", {"minutes": 0.02, "label": "second"}))
+    async with open_house({words: [tools, Step(text="ok")]}) as house:
+        stores = house.running.stores
+        async with stores.feed.subscribe(house.home_id, user_id=house.home_id) as items, asyncio.timeout(30):
+            turn = await house.say(words)
+            assert (turn.status, turn.cards) == ("completed", [])
+            heard: list[str] = []
+            async for item in items:
+                if item.kind == "notice":
+                    heard.append(str(item.data["title"]))
+                if item.kind == "command" and item.data["command"] == "lock":
+                    heard.append(str(item.data["outcome"]))
+                if len(heard) == 2:
+                    break
+        assert heard == ["second", "confirmed"]
+        for _ in range(3):
+            await house.running.plane.caught_up()
+        assert (await house.state("back_door_lock"))["lock"] == "locked"
+        assert await stores.automations.of_home(house.home_id) == []
+        assert await stores.schedules.of_home(house.home_id, kind="timer") == []
