@@ -255,14 +255,16 @@ async def open_data_plane(
 
     processors: Mapping[str, Processor] = {}
     ears = Ears(clock)
+    before_mend = BeforeMend(
+        logs[REFLEX], opened.folder.mended_at, opened.folder.decided if logs[REFLEX] is front else {}
+    )
     if role.runs_groups:
         await _warm(slow, stores.readings, homes, clock)
         if fast is not None:
             fast.take_over(slow)
         processors = _processors(
             stores, logs, intake, commands, clock, clocks, fast, slow, settings, is_current, ears,
-            BeforeMend(logs[REFLEX], opened.folder.mended_at, opened.folder.decided if logs[REFLEX] is front else {}),
-            woken.set,
+            before_mend, woken.set,
         )  # fmt: skip
 
     ready, stop_sources, stop_loops = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -304,6 +306,7 @@ async def open_data_plane(
             intake=intake, clock=clock, clocks=clocks, changed=woken,
             ringing=Ringing(outbox=stores.outbox, clock=clock, clocks=clocks, deliver=delivery.deliver),
             by=instance_of(settings.data_dir) if role.is_split else "here", is_shared=role.is_split,
+            before_mend=before_mend,
         )  # fmt: skip
         watches.append(tasks.create_task(scheduler.run(), name="schedules"))
     plane = DataPlane(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from homeguard.clock import iso
 from homeguard.ids import derived_id
 from homeguard.model import Automation, Home
 from homeguard.occurrences import next_after
@@ -42,6 +43,11 @@ def due_now(automation: Automation, since: datetime, now: datetime, home: Home) 
         run_at=last if is_in_time else None, missed=missed, missed_since=since if missed else None,
         then=next_after(automation.trigger, now, home),
     )  # fmt: skip
+
+
+def decision_id(automation: Automation, due_at: datetime) -> str:
+    """The id of the decision to run it at that time: always the same, so it is carried out once."""
+    return derived_id("scheduled", automation.home_id, automation.id, iso(due_at))
 
 
 def grace_of(automation: Automation) -> timedelta:

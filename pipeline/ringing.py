@@ -11,6 +11,7 @@ from homeguard.model import Automation, Event, Home, Notice
 from homeguard.occurrences import zone
 from homeguard.ports.outbox import Outbox
 from homeguard.ports.schedules import Schedule
+from pipeline.due import decision_id
 
 #: A timer that rings later than this says so.
 _LATE: Final = timedelta(seconds=60)
@@ -38,13 +39,13 @@ class Ringing:
         assert timer.due_at is not None
         now = self._clock.now()
         label = str(timer.detail.get("label") or "")
-        ring_id = derived_id("timer_finished", timer.home_id, timer.id, iso(timer.due_at))
+        event_id = ring_id(timer)
         late = now - timer.due_at
         behind = "" if late <= _LATE else f" It was due {_long(late)} ago; HomeGuard was not running then."
         await self._outbox.put(
             [
                 Notice(
-                    id=derived_id("notice", ring_id, timer.user_id),
+                    id=derived_id("notice", event_id, timer.user_id),
                     home_id=timer.home_id,
                     at=self._clocks.now(timer.home_id),
                     channel="app",
@@ -52,7 +53,7 @@ class Ringing:
                     priority="high",
                     title=label or "Timer",
                     text=(f"Your timer '{label}' is over." if label else "Your timer is over.") + behind,
-                    cause=ring_id,
+                    cause=event_id,
                 )
             ]
         )
@@ -60,7 +61,7 @@ class Ringing:
             await self._deliver()
         return [
             Event(
-                home_id=timer.home_id, event_id=ring_id, event_type="timer_finished",
+                home_id=timer.home_id, event_id=event_id, event_type="timer_finished",
                 at=self._clocks.now(timer.home_id), received_at=now, user_id=timer.user_id,
                 payload={
                     "timer_id": timer.id, "label": label, "due_at": iso(timer.due_at),
@@ -86,12 +87,17 @@ class Ringing:
             priority="normal",
             title=f"Not done: {rule.name}",
             text=f"'{rule.name}' was due on {when}, but HomeGuard was not running then, so it was not done.",
-            cause=derived_id("scheduled", home.id, rule.id, iso(due_at)),
+            cause=decision_id(rule, due_at),
         )
         try:
             await self._outbox.put([notice])
         except HomeGuardError:
             return
+
+
+def ring_id(timer: Schedule) -> str:
+    """The id of the event that this timer ended: always the same, so it rings once."""
+    return derived_id("timer_finished", timer.home_id, timer.id, iso(timer.due_at) if timer.due_at else "")
 
 
 def _long(span: timedelta) -> str:

@@ -22,13 +22,15 @@ from homeguard.model import Automation, Event, Home, Json
 from homeguard.occurrences import next_after, zone
 from homeguard.ports.automations import AutomationStore
 from homeguard.ports.live_state import LiveStateStore
+from homeguard.ports.log import COMMANDS, EVENTS
 from homeguard.ports.schedules import Schedule, Schedules
 from homeguard.ports.users import UserStore
 from homeguard.triggers import told
-from pipeline.due import ONCE_GRACE, Due, due_now, grace_of, made_from
+from pipeline.due import ONCE_GRACE, Due, decision_id, due_now, grace_of, made_from
 from pipeline.handlers.alerts import Submit
+from pipeline.handlers.before_mend import BeforeMend
 from pipeline.planning import Planning
-from pipeline.ringing import Ringing
+from pipeline.ringing import Ringing, ring_id
 
 log = logging.getLogger("homeguard.schedule")
 
@@ -76,8 +78,11 @@ class Scheduler:
         by: str,
         changed: asyncio.Event | None = None,
         is_shared: bool = False,
+        before_mend: BeforeMend | None = None,
     ) -> None:
-        """`changed` is set by who made something due earlier than was known."""
+        """`changed` is set by who made something due earlier than was known. `before_mend` knows what was decided
+        already: rows that a backup brought back are due again."""
+        self._before_mend = before_mend
         self._planning = Planning(schedules=schedules, automations=automations, clock=clock)
         self._schedules = schedules
         self._automations = automations
@@ -177,9 +182,11 @@ class Scheduler:
                 case "rule":
                     return await self._rule(schedule)
                 case "rest":
-                    return _Done(events=[self._rest(schedule)])
+                    is_done = await self._was_decided(schedule.made_from, COMMANDS, schedule.due_at)
+                    return _Done() if is_done else _Done(events=[self._rest(schedule)])
                 case "timer":
-                    return _Done(events=await self._ringing.ring(schedule))
+                    is_done = await self._was_decided(ring_id(schedule), EVENTS, schedule.due_at)
+                    return _Done() if is_done else _Done(events=await self._ringing.ring(schedule))
         except HomeGuardError:
             raise
         except Exception:  # one that cannot be read does not hold up the others
@@ -203,7 +210,9 @@ class Scheduler:
         is_last = rule.trigger["type"] == "once"
         events = [self._missed(rule, home, due)] if due.missed else []
         is_run = False
-        if due.run_at is not None:
+        if await self._was_decided(decision_id(rule, due.run_at or schedule.due_at), COMMANDS, schedule.due_at):
+            events = []
+        elif due.run_at is not None:
             event = await self._run(rule, home, due.run_at, now)
             is_run = event is not None and event.event_type == "command_requested"
             events += [event] if event is not None else []
@@ -212,6 +221,11 @@ class Scheduler:
         # what happens once is held until the rule is gone, so that it is known to be over
         then = replace(schedule, due_at=due.then) if due.then is not None or is_last else None
         return _Done(events=events, then=then, over=rule if is_last and not is_run else None)
+
+    async def _was_decided(self, event_id: str, topic: str, due_at: datetime | None) -> bool:
+        if self._before_mend is None or due_at is None:
+            return False
+        return await self._before_mend.has_since(event_id, topic, due_at)
 
     def _is_new(self, schedule: Schedule) -> bool:
         return schedule.created_at is not None and self._clock.now() - schedule.created_at < NEW
@@ -245,7 +259,7 @@ class Scheduler:
         }
         return Event(
             home_id=home.id,
-            event_id=derived_id("scheduled", home.id, rule.id, iso(due_at)),
+            event_id=decision_id(rule, due_at),
             event_type="command_requested",
             at=now,
             received_at=self._clock.now(),

@@ -81,7 +81,7 @@ class System:
             intake=self.intake, clock=clock, clocks=self.clocks, standing=standing, before_mend=before_mend,
             schedules=s.schedules,
         )  # fmt: skip
-        self.scheduler = self.scheduler_of("here")
+        self.scheduler = self.scheduler_of("here", before_mend=before_mend)
         handlers = {
             REFLEX: [KeepLiveState(s.live), TellSubscribers(s.feed, self.clocks), decide],
             AUTOMATE: [run],
@@ -90,13 +90,14 @@ class System:
         options = {REFLEX: {"flush": s.live.flush}, AUTOMATE: {"apart": concerns}, RECORD: {}}
         self.processors = {g: Processor(s.log, g, TOPICS_OF[g], h, clock, **options[g]) for g, h in handlers.items()}
 
-    def scheduler_of(self, by, *, is_shared=False, changed=None, deliver=None):
+    def scheduler_of(self, by, *, is_shared=False, changed=None, deliver=None, before_mend=None):
         """As one process has it."""
         s = self.stores
         return Scheduler(
             schedules=s.schedules, automations=s.automations, live=s.live, users=s.users, intake=self.intake,
             ringing=Ringing(outbox=s.outbox, clock=self.clock, clocks=self.clocks, deliver=deliver),
             clock=self.clock, clocks=self.clocks, by=by, is_shared=is_shared, changed=changed,
+            before_mend=before_mend,
         )  # fmt: skip
 
     async def settle(self) -> None:

@@ -14,8 +14,10 @@ from homeguard.effects import fingerprint, resolve
 from homeguard.errors import StoreUnavailable
 from homeguard.model import Event
 from homeguard.ports.live_state import StateChange
+from homeguard.ports.log import COMMANDS, EVENTS
 from homeguard.ports.schedules import Schedule
 from homeguard.stores.sqlite.open import open_embedded
+from pipeline.handlers.before_mend import BeforeMend
 from pipeline.schedule import LONGEST_WAIT_S
 
 ZONE = ZoneInfo("America/New_York")
@@ -538,3 +540,30 @@ async def test_an_event_at_night_with_a_state_that_fits_acts_across_midnight_and
         assert await motion(system, "2026-05-02T06:00", "locked") == 0
         assert (await stores.live.get("h1", "lamp")).attributes == {"on": True}
         assert await ran(system) == [["confirmed"], ["confirmed"]]
+
+
+async def test_what_a_backup_brings_back_is_known_by_the_log_and_neither_done_again_nor_told_as_missed(home):
+    stores, clock = home
+    once = by_clock(trigger={"type": "once", "at": (START + MINUTE).isoformat()})
+    await stores.automations.put(once)
+    await stores.schedules.put(timer(due=START + MINUTE))
+    async with running(stores, clock) as system:
+        await come(system, START)
+        kept = await stores.schedules.of_home("h1")
+        await come(system, START + MINUTE)
+        assert len(await stores.outbox.undelivered()) == 1
+        before = [len(await stores.log.tail(topic, limit=100)) for topic in (COMMANDS, EVENTS)]
+
+        mended = BeforeMend(stores.log, clock.now() + SECOND, {})
+        system.scheduler = system.scheduler_of("here", before_mend=mended)
+        for later in (2 * MINUTE, 20 * MINUTE):
+            await stores.automations.put(once)
+            for row in kept:
+                await stores.schedules.put(row)
+            await come(system, START + MINUTE + later)
+            await come(system, SECOND)
+            assert await stores.automations.of_home("h1") == []
+
+        assert [len(await stores.log.tail(topic, limit=100)) for topic in (COMMANDS, EVENTS)] == before
+        assert len(await stores.outbox.undelivered()) == 1
+        assert [s.due_at for s in await stores.schedules.of_home("h1")] in ([], [None])
