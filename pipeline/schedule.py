@@ -16,7 +16,7 @@ from typing import Final
 from homeguard.automation import conditions_hold, is_timed, version_hash
 from homeguard.causes import schedule_cause
 from homeguard.clock import CORRECTION, Clock, HomeClocks, iso, pause
-from homeguard.errors import HomeGuardError, InvalidInput
+from homeguard.errors import HomeGuardError, InvalidInput, Overloaded, StoreUnavailable
 from homeguard.ids import derived_id
 from homeguard.model import Automation, Event, Home, Json
 from homeguard.occurrences import next_after, zone
@@ -134,22 +134,18 @@ class Scheduler:
         self._latest = now
         await self._plan()
         apart = self._clocks.shifted()
-        taken = await self._schedules.take(
-            now, by=self._by, now=now, until=now + LEASE, without_rules=apart, limit=TAKEN
-        )
-        await self._do(taken)
         waits = [await self._walk(home_id) for home_id in sorted(apart)]
         self._walked = {home_id: at for home_id, at in self._walked.items() if home_id in apart}
-        if len(taken) == TAKEN:
-            return 0.0
-        longest = LONGEST_WAIT_SHARED_S if self._is_shared else LONGEST_WAIT_S
         following = await self._schedules.next_due(without_rules=apart)
+        if following is not None and following <= now:
+            taken = await self._schedules.take(
+                now, by=self._by, now=now, until=now + LEASE, without_rules=apart, limit=TAKEN
+            )
+            # what is due and not to be had is another's
+            return 0.0 if await self._do(taken) else AGAIN_S
         if following is not None:
-            waits.append((following - self._clock.now()).total_seconds())
-        wait_s = min([longest, *waits])
-        if wait_s <= 0:
-            return 0.001 if taken else AGAIN_S
-        return wait_s
+            waits.append((following - now).total_seconds())
+        return min([LONGEST_WAIT_SHARED_S if self._is_shared else LONGEST_WAIT_S, *waits])
 
     async def _plan(self) -> None:
         wanted, self._unplanned = self._unplanned, set()
@@ -163,18 +159,19 @@ class Scheduler:
 
     # -- what is due ---------------------------------------------------------------------------------------------------
 
-    async def _do(self, taken: Sequence[Schedule]) -> None:
-        """All decisions of one take in one append, then their next times in one transaction."""
+    async def _do(self, taken: Sequence[Schedule]) -> int:
+        """All decisions of one take in one append, then their next times in one transaction; returns how many there
+        were."""
         done = [await self._one(schedule) for schedule in taken]
         events = [event for one in done for event in one.events]
         if events:
             await self._intake.submit(events)
-        await self._schedules.move(
-            [(schedule, one.then) for schedule, one in zip(taken, done, strict=True) if one.then is not schedule]
-        )
+        moves = [(schedule, one.then) for schedule, one in zip(taken, done, strict=True) if one.then is not schedule]
+        await self._schedules.move(moves)
         for one in done:
             if one.over is not None:
                 await self._end(one.over)
+        return len(moves)
 
     async def _one(self, schedule: Schedule) -> "_Done":
         try:
@@ -187,7 +184,7 @@ class Scheduler:
                 case "timer":
                     is_done = await self._was_decided(ring_id(schedule), EVENTS, schedule.due_at)
                     return _Done() if is_done else _Done(events=await self._ringing.ring(schedule))
-        except HomeGuardError:
+        except (StoreUnavailable, Overloaded):
             raise
         except Exception:  # one that cannot be read does not hold up the others
             log.exception("schedule %s of home %s", schedule.id, schedule.home_id)

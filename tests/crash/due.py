@@ -159,11 +159,12 @@ async def is_busy(stores: Stores) -> bool:
 def moves_on_first() -> None:
     """The next time is written before the run is decided: a kill in between loses it."""
 
-    async def done(self: Scheduler, taken: Any) -> None:
+    async def done(self: Scheduler, taken: Any) -> int:
         made = [await self._one(schedule) for schedule in taken]
         await self._schedules.move([(s, one.then) for s, one in zip(taken, made, strict=True)])
         if events := [event for one in made for event in one.events]:
             await self._intake.submit(events)
+        return len(made)
 
     Scheduler._do = done  # type: ignore[method-assign]
 

@@ -17,6 +17,7 @@ from homeguard.ports.live_state import StateChange
 from homeguard.ports.log import COMMANDS, EVENTS
 from homeguard.ports.schedules import Schedule
 from homeguard.stores.sqlite.open import open_embedded
+from pipeline.due import made_from
 from pipeline.handlers.before_mend import BeforeMend
 from pipeline.schedule import LONGEST_WAIT_S
 
@@ -464,6 +465,12 @@ async def test_one_that_cannot_be_read_does_not_hold_up_the_others(home):
     broken = Schedule(home_id="h1", id="broken", kind="rest", due_at=clock.now(), detail={"x": 1})
     await stores.schedules.put(broken)
     await stores.schedules.put(timer(due=START))
+    known = await stores.users.home("h1")
+    await stores.users.put_home(replace(known, latitude=None, longitude=None))
+    sunset = by_clock(trigger={"type": "sun", "event": "sunset"})
+    await stores.automations.put(sunset)
+    nowhere = made_from(sunset, replace(known, latitude=None, longitude=None))
+    await stores.schedules.put(Schedule(home_id="h1", id="a1", kind="rule", due_at=clock.now(), made_from=nowhere))
     async with running(stores, clock) as system:
         await come(system, START + SECOND)
 
