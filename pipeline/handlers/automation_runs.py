@@ -132,6 +132,9 @@ class RunAutomations:
         is_fresh = self._is_fresh(decided) and not self._is_from_before(record)
         approved = await self._standing(automation) if self._standing is not None and is_fresh else frozenset()
         origin = _kept_origin(decided) or await self._chains.behind(decided)
+        if "due_at" in decided.payload and not automation.approved:
+            # a rule by the clock may be an assistant's: without a person's press it opens nothing through another rule
+            origin = Origin(origin.depth, False)
         principal = Principal(
             home_id=automation.home_id,
             user_id=automation.created_by,
