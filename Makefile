@@ -60,7 +60,7 @@ check: install-dev
 eval: install
 	$(BIN)/homeguard eval run $(ARGS)
 
-BENCHES := pipeline start mqtt automation fanout reads overload tokens
+BENCHES := pipeline start mqtt automation schedules fanout reads overload tokens
 # One of them alone: make bench BENCHES=reads ARGS=...
 bench: install-dev
 	@for name in $(BENCHES); do echo "== $$name"; $(BIN)/python -m evals.bench.$$name $(ARGS) || exit 1; done

@@ -29,6 +29,7 @@ from api.routes import (
     events,
     explain,
     household,
+    lists,
     memory,
     operations,
     pages,
@@ -36,6 +37,7 @@ from api.routes import (
     personal,
     pin,
     stream,
+    timers,
     undo,
     users,
 )
@@ -55,7 +57,8 @@ _ROUTERS: Final = (
     auth.public, auth.routes, users.routes, devices.routes, confirmations.routes, permissions.routes,
     pin.routes, stream.routes, stream.sockets,
     undo.routes, explain.routes, memory.routes, household.routes, personal.routes,
-    events.routes, events.alerts, analytics.routes, automations.routes, chat.routes, operations.routes, pages.routes,
+    events.routes, events.alerts, analytics.routes, automations.routes, timers.routes, lists.routes,
+    chat.routes, operations.routes, pages.routes,
 )  # fmt: skip
 
 

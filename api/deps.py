@@ -20,10 +20,12 @@ from homeguard.ports.devices import DeviceStore
 from homeguard.ports.events import AlertStore, AnomalyStore, EventStore
 from homeguard.ports.journal import Journal
 from homeguard.ports.limits import RateLimits
+from homeguard.ports.lists import Lists
 from homeguard.ports.live_state import LiveFeed, LiveStateStore
 from homeguard.ports.memory import MemoryStore
 from homeguard.ports.permissions import Permissions
 from homeguard.ports.readings import ReadingStore
+from homeguard.ports.schedules import Schedules
 from homeguard.ports.users import UserStore
 from homeguard.settings import Settings
 from homeguard.telemetry import Metrics
@@ -74,6 +76,8 @@ class ApiDeps:
     alerts: AlertStore
     anomalies: AnomalyStore
     automations: AutomationStore
+    schedules: Schedules
+    lists: Lists
     conversations: ConversationStore
     memory: MemoryStore
     journal: Journal
@@ -91,6 +95,8 @@ class ApiDeps:
     history_ready: asyncio.Event
     #: Counts requests for all processes; None: each counts for itself.
     limits: RateLimits | None = None
+    #: Told the home whose zone or place changed, so that what goes by the clock follows.
+    planned: Callable[[str], Awaitable[None]] | None = None
     version: str = "0.1.0"
     metrics: Metrics = field(default_factory=Metrics)
     #: `{"email", "password", "name"}` of each demo person; empty without the demo.

@@ -144,7 +144,7 @@ def window(part: Window) -> Shown:
     }
 
 
-def automation(rule: Automation) -> Shown:
+def automation(rule: Automation, next_run_at: datetime | None) -> Shown:
     return {
         "id": rule.id,
         "name": rule.name,
@@ -152,6 +152,7 @@ def automation(rule: Automation) -> Shown:
         "conditions": [dict(c) for c in rule.conditions],
         "actions": [dict(a) for a in rule.actions],
         "enabled": rule.enabled,
+        "next_run_at": _time(next_run_at),
         "created_at": _time(rule.created_at),
         "updated_at": _time(rule.updated_at),
     }

@@ -17,6 +17,8 @@ def context_of(principal: Principal, deps: ApiDeps) -> ToolContext:
         anomalies=deps.anomalies,
         alerts=deps.alerts,
         automations=deps.automations,
+        schedules=deps.schedules,
+        lists=deps.lists,
         memory=deps.memory,
         conversations=deps.conversations,
         journal=deps.journal,

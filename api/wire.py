@@ -83,6 +83,16 @@ class NewAutomation(Body):
     conditions: list[dict[str, Any]] = Field(default_factory=list, max_length=20)
 
 
+class ChangedAutomation(Body):
+    """What is left out, or null, stays."""
+
+    enabled: bool | None = None
+    name: str | None = Field(default=None, min_length=1, max_length=100)
+    trigger: dict[str, Any] | None = None
+    actions: list[dict[str, Any]] | None = Field(default=None, min_length=1, max_length=20)
+    conditions: list[dict[str, Any]] | None = Field(default=None, max_length=20)
+
+
 class Page(Answer, Generic[T]):
     items: list[T]
     next_cursor: str | None
@@ -387,6 +397,7 @@ class AutomationView(Answer):
     conditions: list[dict[str, Any]]
     actions: list[dict[str, Any]]
     enabled: bool
+    next_run_at: Time | None
     created_at: Time | None
     updated_at: Time | None
 

@@ -54,7 +54,7 @@ class QuietHours(Body):
 
 class NewHousehold(Body):
     """A list that is given replaces the one that was; what is left out, or null, stays. An empty `address` clears it.
-    `time_zone` is set by the owner only."""
+    `time_zone` and the place (`latitude` with `longitude`, in degrees) are set by the owner only."""
 
     residents: list[Belonging] | None = Field(default=None, max_length=50)
     pets: list[Belonging] | None = Field(default=None, max_length=50)
@@ -62,6 +62,8 @@ class NewHousehold(Body):
     vehicles: list[Belonging] | None = Field(default=None, max_length=50)
     address: str | None = Field(default=None, max_length=450)
     time_zone: str | None = Field(default=None, max_length=64)
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    longitude: float | None = Field(default=None, ge=-180, le=180)
     quiet_hours: QuietHours | None = None
     no_quiet_hours: bool = False
 
@@ -73,6 +75,8 @@ class HouseholdView(Answer):
     vehicles: list[dict[str, str]]
     address: str
     time_zone: str
+    latitude: float | None
+    longitude: float | None
     quiet_hours: QuietHours | None
 
 

@@ -20,16 +20,18 @@ from homeguard.model import Automation, Lane
 from homeguard.ports.log import Log
 from homeguard.ports.readings import ReadingStore
 from homeguard.ports.stores import Stores
-from homeguard.runtime import Opened
+from homeguard.runtime import Opened, instance_of
 from homeguard.settings import Settings
 from memory.remember import Memories
 from pipeline.canary import STAGES, Canary, WarnOwners
 from pipeline.command.acts import Acts
 from pipeline.command.execution import Execution
+from pipeline.command.lists import ListActs
 from pipeline.command.pin import HomePin
 from pipeline.command.recovery import Recovery
 from pipeline.command.service import EXPIRE_EVERY, CommandService
 from pipeline.command.standing import Standing
+from pipeline.command.timers import Timers
 from pipeline.command.waiting import Reports
 from pipeline.dead_letters import DeadLetters
 from pipeline.delivery import Delivery
@@ -53,7 +55,10 @@ from pipeline.intake.admission import Admission, Backlog, limits_of
 from pipeline.intake.intake import Intake
 from pipeline.intake.lanes import HomeLanes
 from pipeline.mqtt.link import MqttLink
+from pipeline.planning import Planning
 from pipeline.processor import Decoder, Handler, Processor
+from pipeline.ringing import Ringing
+from pipeline.schedule import Scheduler
 from pipeline.shipper import SHIP, FrontLog, Shipper
 from pipeline.silence import Ears, Silence
 from pipeline.simulator.simulator import Simulator
@@ -90,6 +95,8 @@ class DataPlane:
     simulator: Simulator | None
     canary: Canary
     engines: Callable[[], Mapping[str, Mapping[str, Any]]]
+    #: Told the home whose rules, zone or place changed: when its rules run is worked out anew.
+    planned: Callable[[str], Awaitable[None]]
 
     async def caught_up(self) -> None:
         """Returns when every group has done all that was appended before; what another process does is not waited
@@ -186,10 +193,21 @@ async def open_data_plane(
     }
     if link is not None:
         known["mqtt"] = MqttDriver(link)
+    planning = Planning(schedules=stores.schedules, automations=stores.automations, clock=clock)
+    woken = asyncio.Event()
+
+    async def planned(home_id: str) -> None:
+        home = await stores.users.home(home_id)
+        if home is not None:
+            await planning.plan(home)
+        woken.set()
+
     acts = Acts(
         users=stores.users, devices=stores.devices, live=stores.live, automations=stores.automations,
-        feed=stores.feed, intake=intake, clock=clock, permissions=stores.permissions,
+        feed=stores.feed, intake=intake, clock=clock, permissions=stores.permissions, clocks=clocks, planned=planned,
     )  # fmt: skip
+    timers = Timers(schedules=stores.schedules, clock=clock, clocks=clocks, wake=woken.set)
+    lists = ListActs(lists=stores.lists, clock=clock)
     # a question that was over stays over, and what is too old to be sent stays so
     onward = OnwardClock(clock)
     # one thread of its own: a storm of sign-ins does not keep a person from the door
@@ -201,7 +219,7 @@ async def open_data_plane(
         drivers=known, journal=stores.journal, feed=stores.feed, intake=intake, reports=reports, clock=onward,
         confirm_timeout_s=settings.confirm_timeout_s,
     )  # fmt: skip
-    kinds = {**acts.registry(), **memories.registry()}
+    kinds = {**acts.registry(), **memories.registry(), **timers.registry(), **lists.registry()}
     commands = CommandService(
         users=stores.users,
         devices=stores.devices,
@@ -237,13 +255,16 @@ async def open_data_plane(
 
     processors: Mapping[str, Processor] = {}
     ears = Ears(clock)
+    before_mend = BeforeMend(
+        logs[REFLEX], opened.folder.mended_at, opened.folder.decided if logs[REFLEX] is front else {}
+    )
     if role.runs_groups:
         await _warm(slow, stores.readings, homes, clock)
         if fast is not None:
             fast.take_over(slow)
         processors = _processors(
             stores, logs, intake, commands, clock, clocks, fast, slow, settings, is_current, ears,
-            BeforeMend(logs[REFLEX], opened.folder.mended_at, opened.folder.decided if logs[REFLEX] is front else {}),
+            before_mend, woken.set,
         )  # fmt: skip
 
     ready, stop_sources, stop_loops = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -280,10 +301,18 @@ async def open_data_plane(
             outbox=stores.outbox, clock=clock, clocks=clocks,
         )  # fmt: skip
         watches.append(tasks.create_task(silence.run(), name="silence"))
+        scheduler = Scheduler(
+            schedules=stores.schedules, automations=stores.automations, live=stores.live, users=stores.users,
+            intake=intake, clock=clock, clocks=clocks, changed=woken,
+            ringing=Ringing(outbox=stores.outbox, clock=clock, clocks=clocks, deliver=delivery.deliver),
+            by=instance_of(settings.data_dir) if role.is_split else "here", is_shared=role.is_split,
+            before_mend=before_mend,
+        )  # fmt: skip
+        watches.append(tasks.create_task(scheduler.run(), name="schedules"))
     plane = DataPlane(
         intake=intake, commands=commands, pin=pin, processors=processors, logs=logs,
         dead_letters=DeadLetters(opened.stream if opened.stream is not None else front, front),
-        shipper=shipper, link=link, simulator=simulator, canary=canary, engines=opened.health,
+        shipper=shipper, link=link, simulator=simulator, canary=canary, engines=opened.health, planned=planned,
     )  # fmt: skip
     try:
         yield plane
@@ -318,6 +347,7 @@ def _processors(
     is_current: Callable[[str], bool],
     ears: Ears,
     before_mend: BeforeMend,
+    wake: Callable[[], None],
 ) -> Mapping[str, Processor]:
     """`safety` and `reflex`, which do the same, each in its lane, and `record`; what an automation decided runs in a
     group of its own, because it waits for devices."""
@@ -350,7 +380,7 @@ def _processors(
     automate = RunAutomations(
         automations=stores.automations, commands=commands, outbox=stores.outbox, users=stores.users, feed=stores.feed,
         intake=intake, clock=clock, clocks=clocks, standing=standing, before_mend=before_mend,
-        journal=stores.journal,
+        journal=stores.journal, schedules=stores.schedules, wake=wake,
     )  # fmt: skip
     groups: dict[str, list[Handler]] = {SAFETY: reflex, REFLEX: reflex, RECORD: record, AUTOMATE: [automate]}
     takes = {SAFETY: is_urgent, REFLEX: is_ordinary}

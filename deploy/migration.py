@@ -132,6 +132,7 @@ class Migration:
             ("permissions", self._permissions, self._per_home(lambda s, h: s["permissions"].of_home(h))),
             ("audit", self._audit, self._per_home(lambda s, h: s["audit"].rows(h, limit=_LIMIT))),
             ("outbox", self._outbox, self._per_home(_notices)),
+            ("lists", self._lists, self._per_home(_items)),
             ("alerts", self._alerts, self._per_home(_alerts)),
             ("anomalies", self._anomalies, self._per_home(_anomalies)),
             ("conversations", self._conversations, self._count_lines),
@@ -278,6 +279,17 @@ class Migration:
                         await self.target["outbox"].delivered(home_id, notice.id, notice.delivered_at)
                 yield len(part)
 
+    async def _lists(self) -> AsyncIterator[int]:
+        for home_id in self._homes:
+            items = await _items(self.source, home_id)
+            there = await _items(self.target, home_id)
+            gone = {i.id for i in there} - {i.id for i in items} if self.is_return else set()
+            # what is on both sides is afterwards as here, ticked off or open
+            await self.target["lists"].remove(home_id, gone | {i.id for i in items})
+            for part in _parts(items):
+                await self.target["lists"].add(part)
+                yield len(part)
+
     async def _alerts(self) -> AsyncIterator[int]:
         for home_id in self._homes:
             for part in _parts(await _alerts(self.source, home_id)):
@@ -412,6 +424,10 @@ async def _commands(side: Side, home_id: str) -> list[Any]:
 async def _notices(side: Side, home_id: str) -> list[Any]:
     found: list[Any] = await side["outbox"].query(home_id, start=_EVER, end=_NEVER, limit=_LIMIT)
     return found
+
+
+async def _items(side: Side, home_id: str) -> list[Any]:
+    return [item for name in await side["lists"].names(home_id) for item in await side["lists"].of(home_id, name)]
 
 
 async def _alerts(side: Side, home_id: str) -> list[Any]:

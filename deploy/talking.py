@@ -94,6 +94,8 @@ def _contexts(
             anomalies=stores.anomalies,
             alerts=stores.alerts,
             automations=stores.automations,
+            schedules=stores.schedules,
+            lists=stores.lists,
             memory=stores.memory,
             conversations=stores.conversations,
             journal=stores.journal,

@@ -1,29 +1,42 @@
-"""The rules of a home: reading and checking them, what they would do, and whether an event sets one off. All pure.
+"""The rules of a home: reading and checking them, what they would do, and whether they are set off. All pure.
 
-    trigger     {"type": "device_event", "device_id"?, "event_type", "conditions"?: {"time_range", "arm_state", "mode"}}
-    conditions  [{"type": "time_range", "start": "22:00", "end": "06:00"},
+    trigger     as in `homeguard.triggers`
+    conditions  [{"type": "time_range", "start": "22:00", "end": "06:00"}, {"type": "days", "days": ["sat", "sun"]},
+                 {"type": "sun", "after"?: "sunset", "before"?: "sunrise", "offset_minutes"?: 30},
                  {"type": "device_state", "device_id", "attribute", "operator"?, "value"},
                  {"type": "value_compare", "field", "operator", "value"},           # a field of the event's payload
                  {"type": "mode", "mode": "away" | [...]}, {"type": "arm_state", "arm_state": "armed" | [...]}]
     actions     [{"type": "device_command", "device_id", "command", "parameters"?},
-                 {"type": "notification", "channel"?, "message"}]
+                 {"type": "notification", "channel"?, "message"},
+                 {"type": "delay", "seconds": 600}]                                 # never the last
 
 A time range is `[start, end)` in the home's zone; one whose end is not behind its start crosses midnight.
 """
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Any, Final
 
 from homeguard.commands import resolve_command
 from homeguard.errors import DeviceNotFound, InvalidInput
-from homeguard.mode import ARM_STATES, MODES, is_armed
+from homeguard.given import Shape, is_number, list_at, number_at, object_at, one_or_more, only, text_at
+from homeguard.mode import MODES, is_armed
 from homeguard.model import Automation, Device, Effect, Event, Home, Json, LiveState
-from homeguard.vocabulary import EVENT_TYPES
+from homeguard.occurrences import TIMED, is_day, sun_on, zone
+from homeguard.sun import stays_up
+from homeguard.triggers import (
+    GUARDS,
+    days_at,
+    is_set_off,
+    offset_at,
+    read_trigger,
+    sun_event_at,
+    time_range_at,
+    unknown_kind,
+)
 
 MAX_ACTIONS: Final = 20
 MAX_CONDITIONS: Final = 20
@@ -32,45 +45,57 @@ MAX_MESSAGE: Final = 1_000
 OPERATORS: Final = ("eq", "ne", "gt", "lt", "gte", "lte", "contains")
 CHANNELS: Final = ("app", "push")
 
-_CLOCK: Final = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
-_LATER: Final = frozenset(("webhook", "delay", "schedule", "wait", "scene"))
-_NOT_TRIGGERS: Final = frozenset(("automation_ran", "alert_raised", "command_requested", "command_result", "canary"))
-
-Shape = Mapping[str, Any]
+#: The longest wait between two actions.
+LONGEST_DELAY_S: Final = 86_400
 
 
 def parse(
-    body: Shape, *, home_id: str, automation_id: str, created_by: str = "", now: datetime | None = None
+    body: Shape,
+    *,
+    home_id: str,
+    automation_id: str,
+    created_by: str = "",
+    now: datetime | None = None,
+    home: Home | None = None,
+    home_now: datetime | None = None,
 ) -> Automation:
     """An automation from its JSON object, in its normal form and with its version; unknown keys are refused.
+
+    `home` and `home_now`, by its own clock, are what its times are read by (`triggers.read_trigger`).
 
     Raises:
         InvalidInput: a part is missing, unknown or out of bounds; `details["field"]` is its path.
     """
-    given = _object(body, "automation")
-    _only(given, ("name", "trigger", "conditions", "actions", "enabled"), "")
+    given = object_at(body, "automation")
+    only(given, ("name", "trigger", "conditions", "actions", "enabled"), "")
     enabled = given.get("enabled", True)
     if not isinstance(enabled, bool):
         raise InvalidInput("enabled is true or false", field="enabled")
     automation = Automation(
         id=automation_id,
         home_id=home_id,
-        name=_text(given.get("name"), "name", MAX_NAME),
-        trigger=_trigger(given.get("trigger")),
+        name=text_at(given.get("name"), "name", MAX_NAME),
+        trigger=read_trigger(given.get("trigger"), home, home_now),
         conditions=tuple(
-            _condition(item, f"conditions[{i}]")
-            for i, item in enumerate(_list(given.get("conditions", ()), "conditions", 0, MAX_CONDITIONS))
+            _condition(item, f"conditions[{i}]", home)
+            for i, item in enumerate(list_at(given.get("conditions", ()), "conditions", 0, MAX_CONDITIONS))
         ),
         actions=tuple(
             _action(item, f"actions[{i}]")
-            for i, item in enumerate(_list(given.get("actions"), "actions", 1, MAX_ACTIONS))
+            for i, item in enumerate(list_at(given.get("actions"), "actions", 1, MAX_ACTIONS))
         ),
         enabled=enabled,
         created_by=created_by,
         created_at=now,
         updated_at=now,
     )
+    _check_together(automation)
     return replace(automation, version=version_hash(automation))
+
+
+def is_timed(automation: Automation) -> bool:
+    """The clock sets it off, and nothing that happens."""
+    return automation.trigger.get("type") in TIMED
 
 
 def version_hash(automation: Automation) -> str:
@@ -101,7 +126,7 @@ def compile(automation: Automation, devices: Sequence[Device], unit: str = "C") 
         if action["type"] != "device_command":
             continue
         device = by_id[str(action["device_id"])]
-        command, parameters = str(action["command"]), _object(action.get("parameters", {}), "parameters")
+        command, parameters = str(action["command"]), object_at(action.get("parameters", {}), "parameters")
         try:
             result = resolve_command(device, command, parameters, unit)
         except InvalidInput as error:
@@ -124,18 +149,20 @@ def evaluate(
     `now_local` is the time of the event in the home's zone; `states` are the home's, by device id. What is not known
     (no such attribute, no such field) does not hold.
     """
-    trigger = automation.trigger
-    if not automation.enabled or event.home_id != automation.home_id or event.event_type != trigger["event_type"]:
+    if not automation.enabled or event.home_id != automation.home_id or not is_set_off(automation.trigger, event):
         return False
-    if trigger.get("device_id", event.device_id) != event.device_id:
-        return False
-    extra = _object(trigger.get("conditions", {}), "conditions")
+    extra = object_at(automation.trigger.get("conditions", {}), "conditions")
     from_trigger: list[Shape] = [
         {"type": name, **(value if name == "time_range" else {name: value})} for name, value in extra.items()
     ]
     return all(
         _holds(condition, event, states, home, now_local) for condition in (*from_trigger, *automation.conditions)
     )
+
+
+def conditions_hold(automation: Automation, states: Mapping[str, LiveState], home: Home, now_local: datetime) -> bool:
+    """Every condition of one that the clock sets off holds at `now_local`, in the home's zone."""
+    return all(_holds(condition, None, states, home, now_local) for condition in automation.conditions)
 
 
 def in_time_range(start: str, end: str, local: datetime) -> bool:
@@ -149,10 +176,16 @@ def in_time_range(start: str, end: str, local: datetime) -> bool:
 # -- evaluating ------------------------------------------------------------------------------------------------------
 
 
-def _holds(condition: Shape, event: Event, states: Mapping[str, LiveState], home: Home, now_local: datetime) -> bool:
+def _holds(
+    condition: Shape, event: Event | None, states: Mapping[str, LiveState], home: Home, now_local: datetime
+) -> bool:
     match condition["type"]:
         case "time_range":
             return in_time_range(condition["start"], condition["end"], now_local)
+        case "days":
+            return is_day(condition["days"], now_local.date())
+        case "sun":
+            return _sun_stands(condition, home, now_local)
         case "mode":
             return home.mode in _words(condition["mode"])
         case "arm_state":
@@ -164,10 +197,30 @@ def _holds(condition: Shape, event: Event, states: Mapping[str, LiveState], home
             if condition["attribute"] not in known:
                 return False
             return _compare(known[condition["attribute"]], condition["operator"], condition["value"])
-        case "value_compare":
+        case "value_compare" if event is not None:
             found, value = _field_of(event, condition["field"])
             return found and _compare(value, condition["operator"], condition["value"])
     return False
+
+
+def _sun_stands(condition: Shape, home: Home, now_local: datetime) -> bool:
+    """`after` sunset and `before` sunrise is the night, across midnight; a place that is not known has neither."""
+    if home.latitude is None or home.longitude is None:
+        return False
+    offset = timedelta(minutes=condition.get("offset_minutes", 0))
+
+    def is_behind(event: str) -> bool:
+        """The sun has risen (set) on this day of the home."""
+        at = sun_on(event, now_local.date(), home)
+        if at is not None:
+            return now_local >= at + offset
+        noon = datetime.combine(now_local.date(), time(12), zone(home))
+        return stays_up(noon, home.latitude or 0.0) is (event == "sunrise")
+
+    after, before = condition.get("after"), condition.get("before")
+    if after == "sunset" and before == "sunrise":
+        return is_behind("sunset") or not is_behind("sunrise")
+    return (after is None or is_behind(after)) and (before is None or not is_behind(before))
 
 
 def _words(value: Any) -> Sequence[str]:
@@ -202,7 +255,7 @@ def _compare(value: Any, operator: str, wanted: Any) -> bool:
             return isinstance(wanted, str) and wanted.casefold() in value.casefold()
         return isinstance(value, list | tuple) and wanted in value
     if operator in _ORDERED:
-        return _is_number(value) and _is_number(wanted) and _ORDERED[operator](value, wanted)
+        return is_number(value) and is_number(wanted) and _ORDERED[operator](value, wanted)
     if isinstance(value, str) and isinstance(wanted, str):
         same = value.casefold() == wanted.casefold()
     elif isinstance(value, bool) or isinstance(wanted, bool):
@@ -212,82 +265,79 @@ def _compare(value: Any, operator: str, wanted: Any) -> bool:
     return same if operator == "eq" else not same
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
-
-
 # -- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _trigger(value: object) -> dict[str, Json]:
-    given = _object(value, "trigger")
-    kind = given.get("type", "device_event")
-    if kind != "device_event":
-        raise _unknown_kind(kind, "trigger.type", "a trigger", ("device_event",))
-    _only(given, ("type", "device_id", "event_type", "conditions"), "trigger")
-    event_type = given.get("event_type")
-    if not isinstance(event_type, str) or event_type not in EVENT_TYPES or event_type in _NOT_TRIGGERS:
-        raise InvalidInput(
-            f"'{str(event_type)[:60]}' is not an event that an automation can wait for",
-            field="trigger.event_type", allowed=sorted(set(EVENT_TYPES) - _NOT_TRIGGERS),
-        )  # fmt: skip
-    found: dict[str, Json] = {"type": "device_event", "event_type": event_type}
-    if given.get("device_id") is not None:
-        found["device_id"] = _text(given["device_id"], "trigger.device_id", 128)
-    extra = _object(given.get("conditions") or {}, "trigger.conditions")
-    _only(extra, ("time_range", "arm_state", "mode"), "trigger.conditions")
-    read: dict[str, Json] = {}
-    for name, part in extra.items():
-        where = f"trigger.conditions.{name}"
-        if name == "time_range":
-            read[name] = _time_range(_object(part, where), where)
-        else:
-            read[name] = _one_or_more(part, where, MODES if name == "mode" else (*ARM_STATES, "armed"))
-    if read:
-        found["conditions"] = read
-    return found
+def _check_together(automation: Automation) -> None:
+    """What one part asks of another."""
+    if automation.actions[-1]["type"] == "delay":
+        where = f"actions[{len(automation.actions) - 1}].type"
+        raise InvalidInput("after a delay something is to be done", field=where)
+    if is_timed(automation):
+        for i, condition in enumerate(automation.conditions):
+            if condition["type"] == "value_compare":
+                raise InvalidInput(
+                    "value_compare looks at the event that set the rule off; this one goes by the clock",
+                    field=f"conditions[{i}].type",
+                )
 
 
-def _condition(value: object, where: str) -> dict[str, Json]:
-    given = _object(value, where)
+def _condition(value: object, where: str, home: Home | None) -> dict[str, Json]:
+    given = object_at(value, where)
     kind = given.get("type")
     match kind:
         case "time_range":
-            _only(given, ("type", "start", "end"), where)
-            return {"type": kind, **_time_range(given, where)}
+            return {"type": kind, **time_range_at(given, where)}
+        case "days":
+            only(given, ("type", "days"), where)
+            return {"type": kind, "days": list(days_at(given.get("days"), f"{where}.days"))}
+        case "sun":
+            return _sun_condition(given, where, home)
         case "mode" | "arm_state":
-            _only(given, ("type", kind), where)
-            allowed = MODES if kind == "mode" else (*ARM_STATES, "armed")
-            return {"type": kind, kind: _one_or_more(given.get(kind), f"{where}.{kind}", allowed)}
+            only(given, ("type", kind), where)
+            allowed = MODES if kind == "mode" else GUARDS
+            return {"type": kind, kind: one_or_more(given.get(kind), f"{where}.{kind}", allowed)}
         case "device_state":
-            _only(given, ("type", "device_id", "attribute", "operator", "value"), where)
-            device_id = _text(given.get("device_id"), f"{where}.device_id", 128)
-            attribute = _text(given.get("attribute"), f"{where}.attribute", 64)
+            only(given, ("type", "device_id", "attribute", "operator", "value"), where)
+            device_id = text_at(given.get("device_id"), f"{where}.device_id", 128)
+            attribute = text_at(given.get("attribute"), f"{where}.attribute", 64)
             return {"type": kind, "device_id": device_id, "attribute": attribute, **_comparison(given, where)}
         case "value_compare":
-            _only(given, ("type", "field", "operator", "value"), where)
+            only(given, ("type", "field", "operator", "value"), where)
             return {
                 "type": kind,
-                "field": _text(given.get("field"), f"{where}.field", 200),
+                "field": text_at(given.get("field"), f"{where}.field", 200),
                 **_comparison(given, where),
             }
-    kinds = ("time_range", "device_state", "value_compare", "mode", "arm_state")
-    raise _unknown_kind(kind, f"{where}.type", "a condition", kinds)
+    kinds = ("time_range", "days", "sun", "device_state", "value_compare", "mode", "arm_state")
+    raise unknown_kind(kind, f"{where}.type", "a condition", kinds)
+
+
+def _sun_condition(given: Shape, where: str, home: Home | None) -> dict[str, Json]:
+    only(given, ("type", "after", "before", "offset_minutes"), where)
+    found: dict[str, Json] = {"type": "sun"}
+    for name in ("after", "before"):
+        if given.get(name) is not None:
+            found[name] = sun_event_at(given[name], f"{where}.{name}", home)
+    if len(found) == 1:
+        raise InvalidInput("say after or before what: sunrise or sunset", field=f"{where}.after")
+    offset = offset_at(given.get("offset_minutes", 0), f"{where}.offset_minutes")
+    return {**found, "offset_minutes": offset} if offset else found
 
 
 def _action(value: object, where: str) -> dict[str, Json]:
-    given = _object(value, where)
+    given = object_at(value, where)
     kind = given.get("type")
     if kind == "device_command":
-        _only(given, ("type", "device_id", "command", "parameters"), where)
+        only(given, ("type", "device_id", "command", "parameters"), where)
         return {
             "type": kind,
-            "device_id": _text(given.get("device_id"), f"{where}.device_id", 128),
-            "command": _text(given.get("command"), f"{where}.command", 64),
+            "device_id": text_at(given.get("device_id"), f"{where}.device_id", 128),
+            "command": text_at(given.get("command"), f"{where}.command", 64),
             "parameters": _plain(given.get("parameters") or {}, f"{where}.parameters"),
         }
     if kind == "notification":
-        _only(given, ("type", "channel", "message"), where)
+        only(given, ("type", "channel", "message"), where)
         channel = given.get("channel", "app")
         if channel not in CHANNELS:
             raise InvalidInput(
@@ -297,20 +347,12 @@ def _action(value: object, where: str) -> dict[str, Json]:
         return {
             "type": kind,
             "channel": channel,
-            "message": _text(given.get("message"), f"{where}.message", MAX_MESSAGE),
+            "message": text_at(given.get("message"), f"{where}.message", MAX_MESSAGE),
         }
-    raise _unknown_kind(kind, f"{where}.type", "an action", ("device_command", "notification"))
-
-
-def _time_range(given: Shape, where: str) -> dict[str, Json]:
-    _only(given, ("type", "start", "end"), where)
-    found: dict[str, Json] = {}
-    for name in ("start", "end"):
-        text = given.get(name)
-        if not isinstance(text, str) or _CLOCK.fullmatch(text) is None:
-            raise InvalidInput(f"{name} is a time of day as HH:MM", field=f"{where}.{name}")
-        found[name] = text
-    return found
+    if kind == "delay":
+        only(given, ("type", "seconds"), where)
+        return {"type": kind, "seconds": number_at(given.get("seconds"), f"{where}.seconds", 1, LONGEST_DELAY_S)}
+    raise unknown_kind(kind, f"{where}.type", "an action", ("device_command", "notification", "delay"))
 
 
 def _comparison(given: Shape, where: str) -> dict[str, Json]:
@@ -320,62 +362,17 @@ def _comparison(given: Shape, where: str) -> dict[str, Json]:
             f"an operator is one of {', '.join(OPERATORS)}", field=f"{where}.operator", allowed=list(OPERATORS)
         )
     value = given.get("value")
-    if not (isinstance(value, bool) or (isinstance(value, str) and len(value) <= 200) or _is_number(value)):
+    if not (isinstance(value, bool) or (isinstance(value, str) and len(value) <= 200) or is_number(value)):
         raise InvalidInput("a value is a text, a number, true or false", field=f"{where}.value")
-    if operator in _ORDERED and not _is_number(value):
+    if operator in _ORDERED and not is_number(value):
         raise InvalidInput(f"{operator} compares numbers", field=f"{where}.value")
     return {"operator": operator, "value": value}
 
 
-def _one_or_more(value: object, where: str, allowed: Sequence[str]) -> Json:
-    words = [value] if isinstance(value, str) else value
-    if not isinstance(words, list | tuple) or not words or any(word not in allowed for word in words):
-        raise InvalidInput(f"this is one or more of {', '.join(allowed)}", field=where, allowed=list(allowed))
-    return value if isinstance(value, str) else list(words)
-
-
 def _plain(value: object, where: str) -> dict[str, Json]:
     found: dict[str, Json] = {}
-    for name, part in _object(value, where).items():
-        if not (isinstance(part, str | bool) or _is_number(part)) or len(str(part)) > 200:
+    for name, part in object_at(value, where).items():
+        if not (isinstance(part, str | bool) or is_number(part)) or len(str(part)) > 200:
             raise InvalidInput("a parameter is a text, a number, true or false", field=f"{where}.{name[:64]}")
         found[name] = part
     return found
-
-
-def _object(value: object, where: str) -> Shape:
-    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
-        raise InvalidInput(f"{where} is an object", field=where)
-    return value
-
-
-def _list(value: object, where: str, least: int, most: int) -> Sequence[Any]:
-    if not isinstance(value, list | tuple) or not least <= len(value) <= most:
-        raise InvalidInput(f"{where} is a list of {least} to {most}", field=where)
-    return value
-
-
-def _text(value: object, where: str, most: int) -> str:
-    if (
-        not isinstance(value, str)
-        or not value.strip()
-        or len(value) > most
-        or not value.replace("\n", "").isprintable()
-    ):
-        raise InvalidInput(f"{where} is a text of 1 to {most} characters", field=where)
-    return value.strip()
-
-
-def _only(given: Shape, allowed: Sequence[str], where: str) -> None:
-    for name in given:
-        if name not in allowed:
-            path = f"{where}.{name[:64]}" if where else name[:64]
-            raise InvalidInput(f"'{path}' is not known here; known are {', '.join(allowed)}", field=path)
-
-
-def _unknown_kind(kind: object, where: str, what: str, allowed: Sequence[str]) -> InvalidInput:
-    if isinstance(kind, str) and kind in _LATER:
-        return InvalidInput(
-            f"'{kind}' comes later; for now {what} is {' or '.join(allowed)}", field=where, allowed=list(allowed)
-        )
-    return InvalidInput(f"{what} has one of the types {', '.join(allowed)}", field=where, allowed=list(allowed))

@@ -2,7 +2,8 @@
 
 A cause is the id of what led there:
     "{turn}/{call}"           an assistant's call in a turn          "request:{id}[/{client}]"  a direct call
-    "undo:{batch}"            what put a batch back                  any other                  a card, an event, a run
+    "undo:{batch}"            what put a batch back                  "schedule:{rule}@{time}"   the clock
+    any other                 a card, an event, a run
 A batch is what has one root: all commands of a turn, of a direct call, of one run of an automation.
 """
 
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from homeguard.clock import iso
 from homeguard.commands import commands_of
 from homeguard.model import Attributes, Command, Device, Event, Value
 from homeguard.observations import attributes_from
@@ -20,6 +22,7 @@ Kind = Literal[
 ]
 UNDO: Final = "undo:"
 REQUEST: Final = "request:"
+SCHEDULE: Final = "schedule:"
 #: A device's word that comes this long after a command can still be its answer (a report may be late).
 ANSWERS_WITHIN: Final = timedelta(seconds=90)
 #: Two causes this close together are both named.
@@ -64,6 +67,11 @@ def call_of(cause: str) -> tuple[str, str]:
     """(turn, call) of an assistant's cause; the call is `""` where it does not say."""
     turn, _, call = cause.partition("/")
     return turn, call
+
+
+def schedule_cause(automation_id: str, due_at: datetime) -> str:
+    """The cause of what a rule does because a time of its came."""
+    return f"{SCHEDULE}{automation_id}@{iso(due_at)}"
 
 
 def undone_batch(cause: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -70,6 +71,7 @@ class HomeClocks:
     def __init__(self, system: Clock) -> None:
         self._system = system
         self._shift: dict[str, timedelta] = {}
+        self._watchers: list[Callable[[], None]] = []
 
     def now(self, home_id: str) -> datetime:
         """The time in that home, aware UTC."""
@@ -78,13 +80,31 @@ class HomeClocks:
     def set(self, home_id: str, at: datetime) -> None:
         """Make it `at` in that home now; time runs on from there."""
         self._shift[home_id] = at - self._system.now()
+        self._tell()
 
     def reset(self, home_id: str) -> None:
         """Back to the system's time."""
-        self._shift.pop(home_id, None)
+        if self._shift.pop(home_id, None) is not None:
+            self._tell()
 
     def is_shifted(self, home_id: str) -> bool:
         return home_id in self._shift
+
+    def ahead(self, home_id: str) -> timedelta:
+        """How far that home's time is ahead of the system's."""
+        return self._shift.get(home_id, timedelta())
+
+    def shifted(self) -> frozenset[str]:
+        """The homes that have a time of their own now."""
+        return frozenset(self._shift)
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Have it called whenever a home's clock is set or reset."""
+        self._watchers.append(changed)
+
+    def _tell(self) -> None:
+        for changed in self._watchers:
+            changed()
 
 
 async def pause(clock: Clock, delay_s: float, until: asyncio.Event | None = None) -> None:

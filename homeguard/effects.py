@@ -105,8 +105,13 @@ def _home_level(effect: Effect, unit_system: UnitSystem) -> str:
             arm = f" ({str(effect.set['arm_state']).replace('_', ' ')})" if "arm_state" in effect.set else ""
             return f"Switch the home to {p.get('mode')} mode{arm}"
         case "create_automation":
-            does = "; ".join(describe(e, unit_system) for e in effect.contains) or "Send a message"
-            return f"Create the automation '{_short(p.get('name'))}', which would: {does}"
+            name = _short(p.get("name"))
+            return f"Create the automation '{name}', which would{_when(p)}: {_does(effect, unit_system)}"
+        case "update_automation":
+            name = _short(p.get("name"))
+            if effect.contains:
+                return f"Change the automation '{name}', which then would{_when(p)}: {_does(effect, unit_system)}"
+            return f"{'Switch off' if p.get('enabled') is False else 'Change'} the automation '{name}'"
         case "delete_automation":
             return f"Delete the automation '{_short(p.get('name') or p.get('id'))}'"
         case "delete_device":
@@ -117,6 +122,15 @@ def _home_level(effect: Effect, unit_system: UnitSystem) -> str:
             return f"Take back the permission '{_short(p.get('name') or p.get('id'))}'"
         case kind:
             return kind.replace("_", " ").capitalize()
+
+
+def _does(effect: Effect, unit_system: UnitSystem) -> str:
+    return "; ".join(describe(e, unit_system) for e in effect.contains) or "Send a message"
+
+
+def _when(parameters: Mapping[str, Json]) -> str:
+    """What a rule that goes by the clock says of its time."""
+    return f", {str(parameters['when'])[:120]}" if parameters.get("when") else ""
 
 
 def _short(value: Json) -> str:

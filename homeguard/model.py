@@ -32,7 +32,10 @@ ALL_SCOPES: frozenset[Scope] = frozenset(("read", "control", "sensitive", "manag
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """A tenant. `mode` and `arm_state` are the home's own state; `time_zone` is an IANA name."""
+    """A tenant. `mode` and `arm_state` are the home's own state; `time_zone` is an IANA name.
+
+    `latitude` and `longitude` in degrees, north and east positive; None: nobody said where the home stands.
+    """
 
     id: str
     name: str
@@ -40,6 +43,8 @@ class Home:
     unit_system: UnitSystem = "si"
     mode: HomeMode = "home"
     arm_state: ArmState = "disarmed"
+    latitude: float | None = None
+    longitude: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

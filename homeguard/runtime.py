@@ -85,7 +85,8 @@ def _kafka(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[Any]
 TECHNOLOGIES: Final = (
     Technology(
         name="PostgreSQL", setting="postgres_url", open=_postgres,
-        ports=("users", "sessions", "journal", "confirmations", "audit", "pins", "permissions", "outbox"),
+        ports=("users", "sessions", "journal", "confirmations", "audit", "pins", "permissions", "outbox", "schedules",
+               "lists"),
     ),
     Technology(name="TimescaleDB", setting="timescale_url", open=_timescale, ports=("readings",)),
     Technology(name="Scylla", setting="scylla_hosts", open=_scylla, ports=("events", "anomalies", "alerts")),

@@ -39,7 +39,10 @@ _TYPE_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _NOT: Final = re.compile(r"\b(don'?t|do not|does not|never|not|without|unless|cancel|except)\b")
 _QUESTION: Final = re.compile(r"^\s*(did|do|does|is|are|was|were|has|have|who|what|when|why|how|which|where)\b")
-_RULE: Final = re.compile(r"\b(when|whenever|if|every|each|at|between|automation|rule|routine)\b")
+_RULE: Final = re.compile(
+    r"\b(when|whenever|if|every|each|at|between|automation|rule|routine|daily|weekdays?|weekends?|tonight|tomorrow"
+    r"|sunset|sunrise|later|(?:in|after|for) (?:\w+ ){1,3}?(?:seconds?|minutes?|mins?|hours?|days?))\b"
+)
 #: Not now: a command that is carried out at once is not what was said.
 _LATER: Final = re.compile(
     r"\b(when|whenever|if|until|till|after|before|once|tomorrow|tonight|later|o'?clock)\b"

@@ -382,6 +382,7 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = {
     "alert_raised": _says(),
     "incident_opened": _says(),
     "automation_ran": _says(),
+    "timer_finished": _says(),
     "scenario_started": _says(),
     "scenario_stopped": _says(),
     "canary": _says("bulk"),
@@ -398,7 +399,7 @@ EVENT_OF_TRUE: Final[Mapping[str, str]] = {
 #: Events that only HomeGuard itself writes: refused from a device or a person.
 CORE_EVENTS: Final = frozenset(
     ("command_requested", "command_result", "mode_changed", "arm_state_changed", "alert_raised", "incident_opened",
-     "automation_ran", "scenario_started", "scenario_stopped", "canary")
+     "automation_ran", "timer_finished", "scenario_started", "scenario_stopped", "canary")
 )  # fmt: skip
 
 #: What devices call their measurements -> the attribute that holds it (temperatures in F have a name of their own).

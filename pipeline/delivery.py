@@ -1,5 +1,6 @@
 """Hands the messages of the outbox to the people whom they are for: today on the live feed of the app."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -31,15 +32,17 @@ class Delivery:
         self._feed = feed
         self._clock = clock
         self._submit = submit
+        self._at_it = asyncio.Lock()
 
     async def deliver(self) -> int:
         """Send what is waiting, oldest first; returns how many went out."""
-        waiting = await self._outbox.undelivered()
-        for notice in waiting:
-            await self._feed.publish([_live(notice)])
-        await self._tell(waiting)
-        for notice in waiting:
-            await self._outbox.delivered(notice.home_id, notice.id, self._clock.now())
+        async with self._at_it:
+            waiting = await self._outbox.undelivered()
+            for notice in waiting:
+                await self._feed.publish([_live(notice)])
+            await self._tell(waiting)
+            for notice in waiting:
+                await self._outbox.delivered(notice.home_id, notice.id, self._clock.now())
         return len(waiting)
 
     async def _tell(self, sent: Sequence[Notice]) -> None:

@@ -82,13 +82,24 @@ def read_home(document: object, now: datetime) -> DemoHome:
         if "battery_30_days_ago" in item:
             batteries[device.id] = float(item["battery_30_days_ago"])
     return DemoHome(
-        home=Home(id=home_id, name=_text(about, "name", "home"), time_zone=zone, unit_system=about["unit_system"]),
+        home=Home(
+            id=home_id,
+            name=_text(about, "name", "home"),
+            time_zone=zone,
+            unit_system=about["unit_system"],
+            latitude=_degrees(about, "latitude"),
+            longitude=_degrees(about, "longitude"),
+        ),
         owner=User(id=home_id, email=email, name=_text(person, "name", "person"), created_at=now),
         devices=tuple(devices),
         initial=initial,
         batteries=batteries,
         doors_move=top.get("doors_move") is True,
     )
+
+
+def _degrees(about: Mapping[str, Any], name: str) -> float | None:
+    return float(about[name]) if name in about else None
 
 
 def read_device(item: Mapping[str, Any], home_id: str, where: str, now: datetime) -> Device:

@@ -1,7 +1,7 @@
 """What came of a request, as every tool that acts tells it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, cast
 
 from homeguard.clock import iso
@@ -50,6 +50,22 @@ class CommandAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActAnswer:
+    """A `CommandAnswer` of an act of the home that nobody is asked about."""
+
+    __pydantic_config__: ClassVar = SHAPE
+    command_id: str
+    command: str
+    outcome: Literal["confirmed", "sent", "failed", "refused"]
+    reason: str
+    data: Mapping[str, Any] | None = None
+    device_id: str = ""
+    device: str = ""
+    set: Mapping[str, Value] = field(default_factory=dict)
+    tier: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandAnswers:
     __pydantic_config__: ClassVar = SHAPE
     results: tuple[CommandAnswer, ...]
@@ -70,6 +86,15 @@ def answer_of(result: CommandResult, base_url: str) -> CommandAnswer:
         data=clean_object(result.data) if result.data else None,
         tier=result.tier,
     )
+
+
+def act_answer_of(result: CommandResult) -> ActAnswer:
+    """Of an act of T1, which the gate allows or refuses."""
+    assert result.outcome != "asked"
+    return ActAnswer(
+        command_id=result.command_id, command=result.command, outcome=result.outcome, reason=clean(result.reason, 400),
+        data=clean_object(result.data) if result.data else None, tier=result.tier,
+    )  # fmt: skip
 
 
 def question_of(card: Confirmation, base_url: str) -> Question:

@@ -13,9 +13,11 @@ from homeguard.ports.conversations import ConversationStore
 from homeguard.ports.devices import DeviceStore
 from homeguard.ports.events import AlertStore, AnomalyStore, EventStore
 from homeguard.ports.journal import Journal
+from homeguard.ports.lists import Lists
 from homeguard.ports.live_state import LiveStateStore
 from homeguard.ports.memory import MemoryStore
 from homeguard.ports.readings import ReadingStore
+from homeguard.ports.schedules import Schedules
 from homeguard.ports.users import UserStore
 from pipeline.command.words import CommandResult, DeviceRequest
 from tools.text import clean
@@ -53,6 +55,8 @@ class ToolContext:
     anomalies: AnomalyStore
     alerts: AlertStore
     automations: AutomationStore
+    schedules: Schedules
+    lists: Lists
     memory: MemoryStore
     journal: Journal
     commands: Commands

@@ -51,6 +51,9 @@ class Household:
     vehicles: tuple[Belongs, ...]
     address: str
     time_zone: str
+    latitude: float | None
+    """Where the home stands, in degrees; by this the sun rises and sets for its rules"""
+    longitude: float | None
     quiet_hours: QuietHours | None
     third_party: bool
     """Text that no person of this home said is among it"""
@@ -82,6 +85,8 @@ async def get_household(context: ToolContext) -> Household:
         vehicles=listed("vehicle"),
         address=where,
         time_zone=home.time_zone,
+        latitude=home.latitude,
+        longitude=home.longitude,
         quiet_hours=QuietHours(start=str(hours["start"]), end=str(hours["end"])) if hours is not None else None,
         third_party=any(m.tainted for m in kept if is_households(m.kind)),
     )

@@ -8,6 +8,7 @@ from typing import Final
 from homeguard.causes import (
     ANSWERS_WITHIN,
     AT_ONCE,
+    SCHEDULE,
     UNDO,
     Changed,
     Kind,
@@ -109,6 +110,9 @@ class Tracer:
         if event.event_type == "command_result" and isinstance(told, str):
             links, unknown = await self._from_id(told, event)
             return links, [], unknown
+        by_clock = _by_clock(event)
+        if by_clock is not None:
+            return [by_clock], [], ""
         if changed is None and not event.cause:
             return [], [], _OUTSIDE
         if event.device_id == "" or changed is None or device is None:
@@ -248,6 +252,9 @@ class Tracer:
         return await self._from_command(command) if command is not None else None
 
     async def _from_event(self, event: Event) -> tuple[list[Link], str]:
+        by_clock = _by_clock(event)
+        if by_clock is not None:
+            return [by_clock], ""
         if event.event_type == "command_requested" and "automation_id" in event.payload:
             name = clean(event.payload.get("name") or "")
             rule = Link(
@@ -328,6 +335,15 @@ _CONSEQUENCES: Final = frozenset(
      "garage_closed", "mode_changed", "arm_state_changed")
 )  # fmt: skip
 _SAID_BY_DEVICES: Final = ("method", "source", "user", "by", "person", "code_name", "slot")
+
+
+def _by_clock(event: Event) -> Link | None:
+    """The rule behind a run that was set off by its time; None for any other event."""
+    if not event.cause.startswith(SCHEDULE) or "automation_id" not in event.payload:
+        return None
+    name, due = clean(event.payload.get("name") or ""), clean(event.payload.get("schedule") or "then")
+    text = f"The rule '{name}' wanted it: it was due {due}"
+    return Link(kind="automation", id=str(event.payload["automation_id"]), at=None, text=text)
 
 
 def _own_words(event: Event) -> str:

@@ -118,7 +118,7 @@ def _sentence(item: Restored) -> str:
 def _how(item: Restored) -> str:
     if item.command == "create_automation":
         return "there"
-    if item.command == "delete_automation":
+    if item.command in ("delete_automation", "cancel_timer"):
         return "gone"
     if item.command == "set_mode":
         armed = str(item.set.get("arm_state", "")).replace("_", " ")

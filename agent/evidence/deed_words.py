@@ -42,11 +42,16 @@ DEEDS: Final[Mapping["re.Pattern[str]", frozenset[str]]] = {
         r"|\b(?:saved|stored|noted)\b.{0,20}\b(?:memory|preference)":
             "remember update_household save_learning add_learning learn",
         r"\b(?:i|i've|i have|we've|we have)\s+(?:\w+\s+){0,2}?(?:scheduled|created|set up|added|made|set)\s+(?:a|an|the"
-        r"|your|that|this)?\s*(?:\w+\s+){0,2}?(?:rule|automation|schedule|reminder|timer|alarm for|routine|scene"
+        r"|your|that|this)?\s*(?:\w+\s+){0,2}?(?:rule|automation|schedule|alarm for|routine|scene"
         r"|lock for)\b|\bis (?:now )?scheduled\b|\bi(?:'ve| have)? scheduled\b"
-        r"|\b(?:rule|automation|reminder|timer|schedule) (?:is|has been|was) (?:set|created|added|active|ready"
+        r"|\b(?:rule|automation|schedule) (?:is|has been|was) (?:set|created|added|active|ready"
         r"|scheduled)\b":
             "create_automation update_automation enable_automation create_schedule create_scene",
+        r"\b(?:i|i've|i have|we've|we have)\s+(?:\w+\s+){0,2}?(?:scheduled|created|set up|added|made|set|started)\s+"
+        r"(?:a|an|the|your|that|this)?\s*(?:[\w-]+\s+){0,3}?(?:reminder|timer)\b":
+            "set_timer change_timer create_automation",
+        r"\b(?:reminder|timer) (?:is|has been|was) (?:now )?(?:set|created|added|active|ready|scheduled|running)\b":
+            "set_timer change_timer list_timers create_automation",
         r"\b(?:set|turned on|activated|enabled|armed)\s+(?:the |your )?(?:\w+ )?alarm\b":
             "set_home_mode arm set_mode",
         r"\b(?:deleted|removed|erased)\b.{0,40}\b(?:rules?|automations?|memory|memories|history|devices?|data"

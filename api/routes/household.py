@@ -33,8 +33,8 @@ async def household(principal: Reader, deps: Deps) -> Response:
 async def set_household(body: wire_memory.NewHousehold, principal: Controller, deps: Deps) -> Response:
     """Set what is given; a list that is given replaces the one that was."""
     context = context_of(principal, deps)
-    if body.time_zone is not None:
-        await _set_zone(body.time_zone, principal, deps)
+    if any(part is not None for part in (body.time_zone, body.latitude, body.longitude)):
+        await _set_place(body, principal, deps)
     change: dict[str, Any] = {}
     gone: list[str] = []
     kept = await context.memory.of(principal.home_id, SHARED)
@@ -57,16 +57,24 @@ async def set_household(body: wire_memory.NewHousehold, principal: Controller, d
     return reply(await _shown(context))
 
 
-async def _set_zone(name: str, principal: Principal, deps: ApiDeps) -> None:
-    """The zone by which the home's rules and quiet hours go: the owner's to set, on a screen of ours."""
+async def _set_place(body: wire_memory.NewHousehold, principal: Principal, deps: ApiDeps) -> None:
+    """The zone and the place by which the home's rules and quiet hours go: the owner's to set, on a screen of ours."""
     if principal.role != "owner" or principal.caller != "person" or "manage" not in principal.scopes:
-        raise NotAllowed("only the owner sets the time zone of the home")
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InvalidInput("a time zone is named such as Europe/Berlin", field="time_zone") from error
+        raise NotAllowed("only the owner sets the time zone and the place of the home")
     home = await the_home(context_of(principal, deps))
-    await deps.users.put_home(replace(home, time_zone=name))
+    if body.time_zone is not None:
+        try:
+            ZoneInfo(body.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise InvalidInput("a time zone is named such as Europe/Berlin", field="time_zone") from error
+        home = replace(home, time_zone=body.time_zone)
+    if (body.latitude is None) != (body.longitude is None):
+        raise InvalidInput("latitude and longitude come together", field="latitude")
+    if body.latitude is not None:
+        home = replace(home, latitude=body.latitude, longitude=body.longitude)
+    await deps.users.put_home(home)
+    if deps.planned is not None:
+        await deps.planned(home.id)
 
 
 async def _shown(context: ToolContext) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from api.deps import Deps
 from api.routing import reply, router
 from api.tool_context import context_of
 from homeguard.errors import NotAllowed, NotFound
-from tools.answers import CommandAnswer
+from tools.answers import ActAnswer, CommandAnswer
 from tools.memory import NoteLine, everything, forget, line_of, recall, remember
 
 routes = router("/memory", "memory")
@@ -54,7 +54,7 @@ async def let_go(memory_id: MemoryId, principal: Controller, deps: Deps) -> Resp
     return reply({"deleted": len(told.forgotten)})
 
 
-def done(told: CommandAnswer) -> dict[str, Any]:
+def done(told: CommandAnswer | ActAnswer) -> dict[str, Any]:
     """What an act told. Raises NotAllowed: the gate refused it."""
     if told.outcome != "confirmed":
         raise NotAllowed(told.reason or "this is not allowed")

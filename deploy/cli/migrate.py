@@ -113,7 +113,7 @@ async def _check_spool(settings: Settings, clock: Clock) -> None:
 #: What is moved; the log, the live feed and counters of the moment stay where they are.
 _PORTS: Final = frozenset((
     "users", "sessions", "devices", "automations", "live", "journal", "confirmations", "pins", "permissions", "audit",
-    "outbox", "alerts", "anomalies", "conversations", "memory", "events", "readings",
+    "outbox", "lists", "alerts", "anomalies", "conversations", "memory", "events", "readings",
 ))  # fmt: skip
 
 

@@ -93,7 +93,8 @@ async def toolbox_of(count: int) -> AsyncIterator[tuple[Toolbox, Principal]]:
                 return ToolContext(
                     principal=principal, users=stores.users, devices=stores.devices, live=stores.live,
                     events=stores.events, readings=stores.readings, anomalies=stores.anomalies, alerts=stores.alerts,
-                    automations=stores.automations, memory=stores.memory, journal=stores.journal, commands=commands,
+                    automations=stores.automations, memory=stores.memory,
+                    schedules=stores.schedules, lists=stores.lists, journal=stores.journal, commands=commands,
                     clock=clock, clocks=clocks, base_url="http://127.0.0.1:8000", history_ready=ready,
                 )  # fmt: skip
 

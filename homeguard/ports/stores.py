@@ -9,6 +9,7 @@ from homeguard.ports.devices import DeviceStore
 from homeguard.ports.events import AlertStore, AnomalyStore, EventStore
 from homeguard.ports.journal import Audit, Confirmations, Journal
 from homeguard.ports.limits import RateLimits
+from homeguard.ports.lists import Lists
 from homeguard.ports.live_state import LiveFeed, LiveStateStore
 from homeguard.ports.log import Log
 from homeguard.ports.memory import MemoryStore
@@ -17,6 +18,7 @@ from homeguard.ports.permissions import Permissions
 from homeguard.ports.personal import Erasures, PersonalData
 from homeguard.ports.pins import Pins
 from homeguard.ports.readings import ReadingStore
+from homeguard.ports.schedules import Schedules
 from homeguard.ports.users import SessionStore, UserStore
 
 
@@ -40,6 +42,8 @@ class Stores:
     pins: Pins
     permissions: Permissions
     automations: AutomationStore
+    schedules: Schedules
+    lists: Lists
     conversations: ConversationStore
     memory: MemoryStore
     personal: PersonalData

@@ -3,11 +3,12 @@
 Each takes the stored effect as it was judged, and the id that makes it happen once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from homeguard.clock import Clock, iso
+from homeguard.automation import is_timed, version_hash
+from homeguard.clock import Clock, HomeClocks, iso
 from homeguard.effects import fingerprint
 from homeguard.errors import Conflict, InvalidInput, NotFound
 from homeguard.gate import is_sensitive
@@ -19,9 +20,12 @@ from homeguard.ports.devices import DeviceStore
 from homeguard.ports.live_state import Live, LiveFeed, LiveStateStore
 from homeguard.ports.permissions import Permissions
 from homeguard.ports.users import UserStore
+from homeguard.triggers import settled
 from pipeline.command.standing import permission_of
+from pipeline.command.undo_home import is_as_made
 from pipeline.command.words import Act
 from pipeline.intake.intake import Intake
+from pipeline.planning import first
 
 
 class Acts:
@@ -38,7 +42,13 @@ class Acts:
         intake: Intake,
         clock: Clock,
         permissions: Permissions | None = None,
+        clocks: HomeClocks | None = None,
+        planned: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
+        """`planned` is told the home whose rules changed, so that those that go by the clock get their time; `clocks`:
+        what minutes that are to pass are counted by."""
+        self._clocks = clocks or HomeClocks(clock)
+        self._planned = planned
         self._permissions = permissions
         self._users = users
         self._devices = devices
@@ -53,6 +63,7 @@ class Acts:
         acts: dict[str, Act] = {
             "set_mode": self.set_mode,
             "create_automation": self.create_automation,
+            "update_automation": self.update_automation,
             "delete_automation": self.delete_automation,
             "delete_device": self.delete_device,
         }
@@ -72,6 +83,12 @@ class Acts:
             case "create_automation":
                 automation_id = str(given.get("id") or derived_id("automation", command.id))
                 return await self._automations.get(home_id, automation_id) is not None
+            case "update_automation":
+                rule = await self._automations.get(home_id, str(given.get("id") or ""))
+                if rule is None or "trigger" not in given:
+                    return None
+                is_same = (rule.name, rule.enabled) == (given.get("name"), given.get("enabled"))
+                return is_same and is_as_made(rule, given)
             case "delete_automation":
                 return await self._automations.get(home_id, str(given.get("id") or "")) is None
             case "delete_device":
@@ -95,34 +112,79 @@ class Acts:
         return told
 
     async def create_automation(self, principal: Principal, effect: Effect, act_id: str) -> Mapping[str, Json]:
-        """Store the automation of the effect's parameters, enabled unless they say not; tells its id and name.
+        """Store the automation of the effect's parameters, enabled unless they say not; tells its id and name, and when
+        it runs next where it goes by the clock.
 
-        An automation with sensitive effects got here by the card, so these are approved, exactly as they are.
+        An automation with sensitive effects got here by the card, so these are approved, exactly as they are. Minutes
+        that are to pass are counted from now on.
         """
         given: Mapping[str, Any] = effect.parameters
-        devices = {device.id: device for device in await self._devices.of_home(principal.home_id)}
         now = self._clock.now()
         automation = Automation(
             id=str(given.get("id") or derived_id("automation", act_id)),
             home_id=principal.home_id,
             name=str(given["name"]),
-            trigger=given["trigger"],
+            trigger=settled(given["trigger"], self._clocks.now(principal.home_id)),
             conditions=tuple(given.get("conditions") or ()),
             actions=tuple(given["actions"]),
             version=str(given.get("version") or ""),
             enabled=given.get("enabled") is not False,
-            approved=tuple(fingerprint(e) for e in effect.contains if is_sensitive(e, devices.get(e.device_id))),
+            approved=await self._approved(principal.home_id, effect),
             created_by=principal.user_id,
             created_at=now,
             updated_at=now,
         )
+        return await self._keep(automation)
+
+    async def update_automation(self, principal: Principal, effect: Effect, act_id: str) -> Mapping[str, Json]:
+        """Make the automation of that id what the parameters say; tells the same. What was approved with it stays only
+        while it does what it did."""
+        given: Mapping[str, Any] = effect.parameters
+        before = await self._automations.get(principal.home_id, str(given["id"]))
+        if before is None:
+            raise NotFound("this home has no such automation", code="AUTOMATION_NOT_FOUND")
+        does_the_same = version_hash(before) == given["version"]
+        automation = replace(
+            before,
+            name=str(given["name"]),
+            trigger=settled(given["trigger"], self._clocks.now(principal.home_id)),
+            conditions=tuple(given["conditions"]),
+            actions=tuple(given["actions"]),
+            enabled=given["enabled"] is not False,
+            version=str(given["version"]),
+            approved=before.approved if does_the_same else await self._approved(principal.home_id, effect),
+            created_by=before.created_by if does_the_same else principal.user_id,
+            updated_at=self._clock.now(),
+        )
+        return await self._keep(automation)
+
+    async def _approved(self, home_id: str, effect: Effect) -> tuple[str, ...]:
+        devices = {device.id: device for device in await self._devices.of_home(home_id)}
+        return tuple(fingerprint(e) for e in effect.contains if is_sensitive(e, devices.get(e.device_id)))
+
+    async def _keep(self, automation: Automation) -> Mapping[str, Json]:
+        automation = replace(automation, version=version_hash(automation))
         await self._automations.put(automation)
-        return {"automation_id": automation.id, "name": automation.name, "enabled": automation.enabled}
+        told: dict[str, Json] = {
+            "automation_id": automation.id, "name": automation.name, "enabled": automation.enabled,
+        }  # fmt: skip
+        if is_timed(automation):
+            await self._plan(automation.home_id)
+            home = await self._users.home(automation.home_id)
+            now = self._clocks.now(automation.home_id)
+            next_at = first(automation, now, home) if home is not None and automation.enabled else None
+            told["next_run_at"] = iso(next_at) if next_at is not None else None
+        return told
+
+    async def _plan(self, home_id: str) -> None:
+        if self._planned is not None:
+            await self._planned(home_id)
 
     async def delete_automation(self, principal: Principal, effect: Effect, act_id: str) -> Mapping[str, Json]:
         automation_id = str(effect.parameters.get("id") or "")
         if not await self._automations.delete(principal.home_id, automation_id):
             raise NotFound("this home has no such automation", code="AUTOMATION_NOT_FOUND")
+        await self._plan(principal.home_id)
         return {"automation_id": automation_id, "deleted": True}
 
     async def delete_device(self, principal: Principal, effect: Effect, act_id: str) -> Mapping[str, Json]:

@@ -9,8 +9,9 @@ from homeguard.policy import COMMAND_TTL, SENSITIVE_TTL
 #: Effects whose parameters the journal keeps; what others carry is a person's own (what to remember, a message).
 KEPT_WHOLE: Final = frozenset(
     (
-        "device", "set_mode", "create_automation", "delete_automation", "delete_device", "create_permission",
-        "revoke_permission",
+        "device", "set_mode", "create_automation", "update_automation", "delete_automation", "delete_device",
+        "create_permission", "revoke_permission", "set_timer", "change_timer", "cancel_timer", "add_to_list",
+        "complete_list_item", "remove_from_list",
     )
 )  # fmt: skip
 

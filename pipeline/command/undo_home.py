@@ -1,6 +1,7 @@
-"""The half of an undo that concerns the home itself: its mode and its automations."""
+"""The half of an undo that concerns the home itself: its mode, its automations, a timer."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, cast
 
 from homeguard.automation import compile as compile_automation
@@ -37,8 +38,13 @@ class UndoHome:
         if modes:
             told += await self._mode(acting, modes[0].before, modes[-1].set)
         for act in reversed(acts):
-            if act.command in ("create_automation", "delete_automation"):
+            if act.command in ("create_automation", "update_automation", "delete_automation"):
                 told.append(await self._automation(acting, act))
+            elif act.command == "set_timer":
+                label = str(act.parameters.get("label") or "")[:80]
+                given: dict[str, Json] = {"timer_id": derived_id("timer", act.id), "label": label}
+                effect = Effect(kind="cancel_timer", command="cancel_timer", parameters=given)
+                told.append(await self._act(acting, effect, f"the timer '{label}'" if label else "the timer"))
             elif act.command != "set_mode":
                 what = act.command.replace("_", " ")
                 told.append(Restored(name=f"'{what}'", outcome="left_alone", reason="this cannot be undone"))
@@ -68,7 +74,7 @@ class UndoHome:
             return await self._bring_back(acting, automation_id, "", name, None)
         if now is None:
             return Restored(name=name, outcome="left_alone", reason="it was deleted since")
-        if version_hash(now) != parameters.get("version"):
+        if not is_as_made(now, parameters):
             return Restored(name=name, outcome="left_alone", reason="it was changed since")
         if "version" in act.before:
             return await self._bring_back(acting, automation_id, str(act.before["version"]), name, now)
@@ -106,3 +112,11 @@ class UndoHome:
             name=name, outcome=result.outcome, reason=result.reason, command=result.command,
             command_id=result.command_id, set=effect.set, confirmation=result.confirmation,
         )  # fmt: skip
+
+
+def is_as_made(now: Automation, parameters: Mapping[str, Any]) -> bool:
+    """It reads as it was made. Minutes that were to pass have become a moment meanwhile."""
+    made = parameters.get("trigger")
+    if isinstance(made, Mapping) and "in_minutes" in made:
+        now = replace(now, trigger=made)
+    return version_hash(now) == parameters.get("version")

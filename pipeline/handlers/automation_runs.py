@@ -1,7 +1,9 @@
-"""Automate: carries out what the reflex group decided, through the one way to act, and writes down what came of it."""
+"""Automate: carries out what was decided, for an event or a time, by the one way to act, and tells what came of it."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final, Protocol
 
 from homeguard.automation import version_hash
@@ -15,6 +17,7 @@ from homeguard.ports.journal import Journal
 from homeguard.ports.live_state import LiveFeed
 from homeguard.ports.log import EVENTS, Record
 from homeguard.ports.outbox import Outbox
+from homeguard.ports.schedules import Schedule, Schedules
 from homeguard.ports.users import UserStore
 from pipeline.command.words import CommandResult, DeviceRequest
 from pipeline.envelope import sets_off_reflexes
@@ -23,6 +26,8 @@ from pipeline.handlers.before_mend import BeforeMend
 from pipeline.handlers.chains import MAX_DEPTH, Chains, Origin
 from pipeline.handlers.notices import live_of, notices_of
 from pipeline.processor import Batch
+
+log = logging.getLogger("homeguard.automations")
 
 #: Automations that run at the same time; each runs its actions one after the other.
 MAX_AT_ONCE: Final = 16
@@ -52,6 +57,9 @@ class RunAutomations:
     person approved beforehand for an automation (`Principal.standing`); without it none are. Such a yes is for the
     moment in which it happens: what comes here late (an engine was away) opens no door any more. Nor does what an
     assistant, a client or a third party set off (`journal` tells), and a chain of runs ends (`chains`).
+
+    What stands behind a delay is written down (`schedules`) and decided anew when its time has come. One that was to
+    happen once is deleted when it is through.
     """
 
     def __init__(
@@ -68,8 +76,11 @@ class RunAutomations:
         standing: Standing | None = None,
         before_mend: BeforeMend | None = None,
         journal: Journal | None = None,
+        schedules: Schedules | None = None,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
-        """`before_mend` knows what was carried out already and stood in a journal that an older one replaced."""
+        """`before_mend` knows what was carried out already and stood in a journal that an older one replaced. `wake` is
+        called when something was written into `schedules`; without these nothing is done behind a delay."""
         self._before_mend = before_mend
         self._automations = automations
         self._commands = commands
@@ -81,6 +92,8 @@ class RunAutomations:
         self._clocks = clocks
         self._standing = standing
         self._chains = Chains(journal, clock)
+        self._schedules = schedules
+        self._wake = wake
 
     async def __call__(self, batch: Batch) -> None:
         due, late = [], []
@@ -92,6 +105,7 @@ class RunAutomations:
                     late.append(event)
         for event in late:
             await self._tell_ran(event, [{"outcome": "refused", "reason": TOO_LATE}])
+            await self._end(await self._automations.get(event.home_id, str(event.payload["automation_id"])))
         room = asyncio.Semaphore(MAX_AT_ONCE)
         failures: list[HomeGuardError] = []
 
@@ -117,7 +131,10 @@ class RunAutomations:
         # what opens a door happens once at most
         is_fresh = self._is_fresh(decided) and not self._is_from_before(record)
         approved = await self._standing(automation) if self._standing is not None and is_fresh else frozenset()
-        origin = await self._chains.behind(decided)
+        origin = _kept_origin(decided) or await self._chains.behind(decided)
+        if "due_at" in decided.payload and not automation.approved:
+            # a rule by the clock may be an assistant's: without a person's press it opens nothing through another rule
+            origin = Origin(origin.depth, False)
         principal = Principal(
             home_id=automation.home_id,
             user_id=automation.created_by,
@@ -128,12 +145,57 @@ class RunAutomations:
             standing=approved if origin.is_genuine else frozenset(),
         )
         outcomes: list[Mapping[str, Json]] = []
-        for index, action in enumerate(automation.actions):
+        goes_on = False
+        begin = _whole(decided.payload.get("from_action"))
+        for index, action in enumerate(automation.actions[begin:], start=begin):
             if action["type"] == "device_command":
                 outcomes.append(await self._command(principal, record, decided, origin, action, index))
+            elif action["type"] == "delay":
+                goes_on = self._schedules is not None
+                outcomes.append(await self._put_off(decided, origin, automation, action, index))
+                break
             else:
                 outcomes.append(await self._notify(decided, automation, action, index))
         await self._tell_ran(decided, outcomes)
+        if not goes_on:
+            await self._end(automation)
+
+    async def _end(self, automation: Automation | None) -> None:
+        """One that was to happen once is over. A store that is away keeps it; it does not run again."""
+        if automation is None or automation.trigger.get("type") != "once":
+            return
+        try:
+            await self._automations.delete(automation.home_id, automation.id)
+        except HomeGuardError as error:
+            log.warning("automation %s is over and stays: %s", automation.id, error.message)
+        self._wake()
+
+    async def _put_off(
+        self, decided: Event, origin: Origin, automation: Automation, action: Mapping[str, Any], index: int
+    ) -> Mapping[str, Json]:
+        """Write down what comes behind a delay; it is decided under an id of its own, and carried out in the name of
+        the same cause. A run that comes while an earlier one of its rule waits takes its place: the wait begins anew.
+        """
+        told = {"type": "delay", "seconds": action["seconds"]}
+        if self._schedules is None:
+            return {**told, "outcome": "failed", "reason": "nothing can be put off here"}
+        row_id = derived_id("rest", decided.home_id, automation.id)
+        decision_id = derived_id("rest", decided.home_id, decided.event_id, str(index))
+        known = await self._schedules.get(decided.home_id, row_id)
+        now = self._clock.now()
+        if known is None or known.made_from != decision_id:
+            payload = {
+                **decided.payload, "from_action": index + 1, "origin": [origin.depth, origin.is_genuine],
+            }  # fmt: skip
+            await self._schedules.put(
+                Schedule(
+                    home_id=decided.home_id, id=row_id, kind="rest", due_at=now + timedelta(seconds=action["seconds"]),
+                    user_id=automation.created_by, made_from=decision_id, created_at=now,
+                    detail={"payload": payload, "cause": decided.cause},
+                )
+            )  # fmt: skip
+            self._wake()
+        return {**told, "outcome": "confirmed"}
 
     async def _tell_ran(self, decided: Event, outcomes: Sequence[Mapping[str, Json]]) -> None:
         now = self._clocks.now(decided.home_id)
@@ -219,6 +281,18 @@ class RunAutomations:
         if await self._outbox.put(notices):
             await self._feed.publish([live_of(message)])
         return {"type": "notification", "channel": str(action.get("channel", "app")), "outcome": "sent"}
+
+
+def _kept_origin(decided: Event) -> Origin | None:
+    """What was behind a run when it was put off; None: this one is its beginning."""
+    match decided.payload.get("origin"):
+        case [int(depth), bool(is_genuine)]:
+            return Origin(depth, is_genuine)
+    return None
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _ran_id(decided: Event) -> str:

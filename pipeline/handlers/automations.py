@@ -16,6 +16,7 @@ from homeguard.ports.automations import AutomationStore
 from homeguard.ports.live_state import LiveStateStore
 from homeguard.ports.log import COMMANDS
 from homeguard.ports.users import UserStore
+from homeguard.triggers import event_type_of
 from pipeline.handlers.alerts import Submit
 from pipeline.handlers.before_mend import BeforeMend
 from pipeline.handlers.observed import Lateness, local_time
@@ -59,10 +60,10 @@ class DecideAutomations:
         rules_of: dict[str, list[Automation]] = {}
         types_of: dict[str, frozenset[object]] = {}
         for home_id in {event.home_id: None for _, event in batch}:
-            rules = [a for a in await self._automations.of_home(home_id) if a.enabled]
+            rules = [a for a in await self._automations.of_home(home_id) if a.enabled and event_type_of(a.trigger)]
             if rules:
                 rules_of[home_id] = rules
-                types_of[home_id] = frozenset(a.trigger.get("event_type") for a in rules)
+                types_of[home_id] = frozenset(event_type_of(a.trigger) for a in rules)
         if not rules_of:
             return
         judge = Lateness(self._clocks)

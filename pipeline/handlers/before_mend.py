@@ -46,10 +46,24 @@ class BeforeMend:
         Raises:
             StoreUnavailable: the log cannot be read.
         """
+        return await self._has(event_id, topic, since.appended_at, otherwise)
+
+    async def has_since(self, event_id: str, topic: str, since: datetime) -> bool:
+        """Whether the log has this event of our own, in that topic, from that time on; False for what was due only
+        after the backup had taken its place.
+
+        Raises:
+            StoreUnavailable: the log cannot be read.
+        """
+        if self._mended_at is None or since >= self._mended_at:
+            return False
+        return await self._has(event_id, topic, since, False)
+
+    async def _has(self, event_id: str, topic: str, since: datetime, otherwise: bool) -> bool:
         begins, ids = self._known.get(topic, (None, frozenset[str]()))
-        if begins is None or begins > since.appended_at:
-            begins, ids = self._known[topic] = await self._look(topic, since.appended_at)
-        return event_id in ids or (otherwise and begins > since.appended_at)
+        if begins is None or begins > since:
+            begins, ids = self._known[topic] = await self._look(topic, since)
+        return event_id in ids or (otherwise and begins > since)
 
     async def _look(self, topic: str, since: datetime) -> tuple[datetime, frozenset[str]]:
         for count in STEPS:

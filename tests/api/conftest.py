@@ -29,9 +29,11 @@ from homeguard.stores.sqlite.open import open_embedded
 from memory.remember import Memories
 from pipeline.command.acts import Acts
 from pipeline.command.execution import Execution
+from pipeline.command.lists import ListActs
 from pipeline.command.pin import HomePin
 from pipeline.command.service import CommandService
 from pipeline.command.standing import Standing
+from pipeline.command.timers import Timers
 from pipeline.command.waiting import Reports
 from pipeline.command.words import DeviceRequest
 from pipeline.intake.intake import Intake
@@ -326,7 +328,10 @@ async def open_world(data_dir: Path, **changed: Any) -> AsyncIterator[World]:
         commands = CommandService(
             users=stores.users, devices=stores.devices, live=stores.live, feed=stores.feed, journal=stores.journal,
             confirmations=stores.confirmations, audit=stores.audit, execution=execution,
-            acts={**acts.registry(), **memories.registry()},
+            acts={
+                **acts.registry(), **memories.registry(), **ListActs(lists=stores.lists, clock=clock).registry(),
+                **Timers(schedules=stores.schedules, clock=clock, clocks=clocks).registry(),
+            },
             clock=clock, pin=pin, standing=Standing(stores.permissions),
         )  # fmt: skip
         agent = LockingAgent(stores, commands, clock)
@@ -336,7 +341,8 @@ async def open_world(data_dir: Path, **changed: Any) -> AsyncIterator[World]:
         given: dict[str, Any] = {
             "identity": identity, "users": stores.users, "devices": stores.devices, "live": stores.live,
             "feed": stores.feed, "events": stores.events, "readings": stores.readings, "alerts": stores.alerts,
-            "anomalies": stores.anomalies, "automations": stores.automations, "conversations": stores.conversations,
+            "anomalies": stores.anomalies, "automations": stores.automations, "schedules": stores.schedules,
+            "lists": stores.lists, "conversations": stores.conversations,
             "memory": stores.memory,
             "journal": stores.journal, "commands": commands, "pin": pin,
             "permissions": stores.permissions, "agent": agent, "intake": intake,

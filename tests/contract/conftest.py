@@ -43,20 +43,21 @@ TECHNOLOGIES: Mapping[str, Technology] = {
         ports=frozenset(
             ("log", "users", "sessions", "devices", "live", "feed", "events", "anomalies", "alerts", "readings",
              "journal", "confirmations", "audit", "pins", "permissions", "automations", "conversations", "memory",
-             "outbox", "limits", "contexts", "personal")
+             "outbox", "schedules", "lists", "limits", "contexts", "personal")
         )
     ),
     "guarded": Technology(
         ports=frozenset(
             ("users", "sessions", "devices", "live", "feed", "events", "anomalies", "alerts", "readings", "journal",
              "confirmations", "audit", "pins", "permissions", "automations", "conversations", "memory", "outbox",
-             "personal")
+             "schedules", "lists", "personal")
         ),
         openers="opener_guarded.py",
     ),
     "postgres": Technology(
         ports=frozenset(
-            ("users", "sessions", "journal", "confirmations", "audit", "pins", "permissions", "outbox", "personal")
+            ("users", "sessions", "journal", "confirmations", "audit", "pins", "permissions", "outbox", "schedules",
+             "lists", "personal")
         ),
         needs=("POSTGRES_URL",), openers="opener_postgres.py",
     ),

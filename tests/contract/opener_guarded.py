@@ -23,6 +23,7 @@ from homeguard.stores.guarded.events import GuardedAnomalies, GuardedEvents
 from homeguard.stores.guarded.feed import bridge
 from homeguard.stores.guarded.forwarder import forward
 from homeguard.stores.guarded.journal import GuardedJournal
+from homeguard.stores.guarded.lists import GuardedLists
 from homeguard.stores.guarded.live_state import mirror
 from homeguard.stores.guarded.memory import GuardedMemory
 from homeguard.stores.guarded.outbox import ForwardedOutbox
@@ -30,6 +31,7 @@ from homeguard.stores.guarded.permissions import GuardedPermissions
 from homeguard.stores.guarded.personal import GuardedPersonalData
 from homeguard.stores.guarded.pins import GuardedPins
 from homeguard.stores.guarded.readings import GuardedReadings
+from homeguard.stores.guarded.schedules import GuardedSchedules
 from homeguard.stores.guarded.sessions import GuardedSessions
 from homeguard.stores.guarded.takers import TAKERS
 from homeguard.stores.guarded.users import GuardedUsers
@@ -103,6 +105,8 @@ async def fresh(
                 pins=GuardedPins(engine),
                 permissions=GuardedPermissions(engine, local.permissions),
                 outbox=ForwardedOutbox(local.outbox, engine, forwarder),
+                schedules=GuardedSchedules(engine),
+                lists=GuardedLists(engine),
                 alerts=ForwardedAlerts(local.alerts, engine, forwarder),
                 conversations=GuardedConversations(engine, local.conversations, forwarder),
                 memory=GuardedMemory(engine, copies["memory"]),

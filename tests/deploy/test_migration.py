@@ -30,6 +30,7 @@ from homeguard.model import (
     User,
 )
 from homeguard.permissions import Permission
+from homeguard.ports.lists import ListItem
 from homeguard.ports.live_state import StateChange
 from homeguard.ports.memory import SHARED, Memory
 from homeguard.ports.pins import Pin
@@ -40,7 +41,7 @@ AT = datetime(2026, 3, 1, 23, 50, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 NAMES = (
     "users", "sessions", "devices", "automations", "live", "journal", "confirmations", "pins", "permissions", "audit",
-    "outbox", "alerts",
+    "outbox", "lists", "alerts",
     "anomalies", "conversations", "memory", "events", "readings",
 )  # fmt: skip
 
@@ -127,6 +128,10 @@ async def fill(side: Mapping[str, Any]) -> None:
             for owner in (person, SHARED)
         ]  # fmt: skip
         await side["memory"].change(home_id, person, put=notes)
+        item = ListItem(
+            home_id=home_id, id="i1", list_name="shopping", text="milk", added_by=person, added_at=AT, done=True
+        )
+        await side["lists"].add([item, replace(item, id="i2", list_name="packing", done=False)])
         await side["events"].append(
             [Event(home_id=home_id, event_id=f"e{n}", event_type="door_open", at=AT + n * MINUTE, received_at=AT,
                    device_id="d1", payload={"n": n}) for n in range(2_500)]
@@ -159,6 +164,7 @@ async def everything(side: Mapping[str, Any]) -> dict[str, Any]:
             "permissions": await side["permissions"].of_home(home_id),
             "audit": await side["audit"].rows(home_id),
             "outbox": await side["outbox"].query(home_id, **span),
+            "lists": [await side["lists"].of(home_id, name) for name in await side["lists"].names(home_id)],
             "alerts": await side["alerts"].query(home_id, **span),
             "anomalies": await side["anomalies"].query(home_id, **span),
             "threads": await side["conversations"].threads(home_id, person),
@@ -189,7 +195,8 @@ async def test_everything_arrives_as_it_was_and_the_audit_still_verifies(tmp_pat
     assert {c.concern: c.source for c in counts} == {
         "users": 6, "sessions": 4, "devices": 6, "automations": 2, "live": 2, "journal": 2, "confirmations": 2,
         "pins": 2, "permissions": 4, "audit": 10,
-        "outbox": 2, "alerts": 2, "anomalies": 2, "conversations": 8, "memory": 4, "events": 5000, "readings": 6000,
+        "outbox": 2, "lists": 4, "alerts": 2, "anomalies": 2, "conversations": 8, "memory": 4,
+        "events": 5000, "readings": 6000,
     }  # fmt: skip
     last = {p.concern: (p.moved, p.total) for p in told}
     assert last["events"] == (5000, 5000)

@@ -62,6 +62,14 @@ def test_the_live_stream_to_many_is_measured_and_nothing_is_missed() -> None:
 
 
 @pytest.mark.timeout(180)
+def test_what_is_due_at_once_is_measured_and_each_run_is_found_after_a_restart() -> None:
+    told = bench("schedules", "--schedules", "400", "--due", "40")
+    assert row(told, "400 schedules, nothing due")["round p50 ms"] > 0
+    due = row(told, "40 due in one second")
+    assert (due["n"], due["found"]) == (40, 40)
+
+
+@pytest.mark.timeout(180)
 def test_reads_are_measured_through_the_door_the_store_and_the_bare_statement() -> None:
     told = bench("reads", "--rows", "20000", "--asks", "2")
     assert "bare" in told

@@ -104,8 +104,10 @@ def rows() -> Iterator[str]:
 
 #: Effects on the home itself, some that nothing knows.
 HOME_LEVEL: Final = (
-    "read", "notify_household", "remember", "forget", "update_household", "create_automation", "delete_automation",
-    "create_permission", "revoke_permission", "disable_code", "message_contact", "webhook", "set_mode", "change_user",
+    "read", "notify_household", "remember", "forget", "update_household", "create_automation", "update_automation",
+    "delete_automation", "set_timer", "change_timer", "cancel_timer", "add_to_list", "complete_list_item",
+    "remove_from_list", "create_permission", "revoke_permission", "disable_code", "message_contact", "webhook",
+    "set_mode", "change_user",
     "change_role", "create_token", "set_pin", "change_policy", "change_audit", "permanent_code", "firmware",
     "publish_raw", "run_script", "",
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """Rules of a home: what is read, what is refused and where, and when a rule fires."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -8,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeguard.automation import compile, evaluate, in_time_range, parse, version_hash
+from homeguard.automation import compile, conditions_hold, evaluate, in_time_range, parse, version_hash
 from homeguard.errors import DeviceNotFound, InvalidInput
 from homeguard.mode import ARM_STATES, MODES, alarm_of, arm_state_of, can_follow, lowers, severity_of
 from homeguard.model import Device, Effect, Event, Home, LiveState
+from homeguard.triggers import settled
 
 NEW_YORK = ZoneInfo("America/New_York")
 NOTIFY = {"type": "notification", "message": "hello"}
@@ -81,6 +83,37 @@ BAD = [
         body(trigger={**TRIGGER, "conditions": {"time_range": {"start": "25:00", "end": "06:00"}}}),
         "trigger.conditions.time_range.start",
     ),
+    (body(trigger={"type": "time"}), "trigger.at"),
+    (body(trigger={"type": "time", "at": "7:00"}), "trigger.at"),
+    (body(trigger={"type": "time", "at": "07:00", "days": []}), "trigger.days"),
+    (body(trigger={"type": "time", "at": "07:00", "days": ["monday"]}), "trigger.days"),
+    (body(trigger={"type": "time", "at": "07:00", "event_type": "door_open"}), "trigger.event_type"),
+    (body(trigger={"type": "sun", "event": "noon"}), "trigger.event"),
+    (body(trigger={"type": "sun", "event": "sunset", "offset_minutes": 181}), "trigger.offset_minutes"),
+    (body(trigger={"type": "sun", "event": "sunset", "offset_minutes": True}), "trigger.offset_minutes"),
+    (body(trigger={"type": "once"}), "trigger.at"),
+    (body(trigger={"type": "once", "at": "2026-05-01T07:00Z", "in_minutes": 5}), "trigger.at"),
+    (body(trigger={"type": "once", "at": "tomorrow"}), "trigger.at"),
+    (body(trigger={"type": "once", "at": "2026-05-01T07:00"}), "trigger.at"),  # in which zone?
+    (body(trigger={"type": "once", "in_minutes": 0}), "trigger.in_minutes"),
+    (body(trigger={"type": "once", "in_minutes": float("inf")}), "trigger.in_minutes"),
+    (body(trigger={"type": "once", "in_minutes": 10**9}), "trigger.in_minutes"),
+    (body(trigger={"type": "home_state"}), "trigger.mode"),
+    (body(trigger={"type": "home_state", "mode": "asleep"}), "trigger.mode"),
+    (body(trigger={"type": "home_state", "arm_state": []}), "trigger.arm_state"),
+    (body(conditions=[{"type": "days", "days": "someday"}]), "conditions[0].days"),
+    (body(conditions=[{"type": "sun"}]), "conditions[0].after"),
+    (body(conditions=[{"type": "sun", "after": "dusk"}]), "conditions[0].after"),
+    (
+        body(
+            trigger={"type": "time", "at": "07:00"},
+            conditions=[{"type": "value_compare", "field": "x", "operator": "gt", "value": 1}],
+        ),
+        "conditions[0].type",
+    ),
+    (body(actions=[{"type": "delay", "seconds": 0}, NOTIFY]), "actions[0].seconds"),
+    (body(actions=[{"type": "delay", "seconds": 86_401}, NOTIFY]), "actions[0].seconds"),
+    (body(actions=[{"type": "delay", "minutes": 1}, NOTIFY]), "actions[0].minutes"),
     (body(conditions={}), "conditions"),
     (body(conditions=["x"]), "conditions[0]"),
     (body(conditions=[{"type": "moon"}]), "conditions[0].type"),
@@ -122,6 +155,94 @@ def test_a_bad_shape_is_refused_with_the_path_of_the_part(bad, field):
     with pytest.raises(InvalidInput) as refused:
         parse(bad, home_id="h1", automation_id="a1")
     assert refused.value.details["field"] == field
+
+
+HERE = Home(id="h1", name="Home", time_zone="America/New_York", latitude=40.7128, longitude=-74.006)
+
+
+def test_rules_by_the_clock_are_read_into_their_normal_form():
+    def trigger(given):
+        now = datetime(2026, 5, 1, 12, tzinfo=NEW_YORK)
+        return parse(body(trigger=given), home_id="h1", automation_id="a1", home=HERE, home_now=now).trigger
+
+    at = {"type": "time", "at": "07:00"}
+    assert trigger(at) == at
+    assert trigger({**at, "days": ["sun", "fri", "fri"]}) == {**at, "days": ["fri", "sun"]}
+    assert trigger({**at, "days": ["weekdays"]}) == {**at, "days": ["mon", "tue", "wed", "thu", "fri"]}
+    assert trigger({**at, "days": ["weekend", "weekdays"]}) == at
+    sun = {"type": "sun", "event": "sunset"}
+    assert trigger({**sun, "offset_minutes": 0}) == sun
+    assert trigger({**sun, "offset_minutes": -30.0}) == {**sun, "offset_minutes": -30}
+    once = {"type": "once", "at": "2026-05-01T21:00:00.000Z"}
+    assert trigger({"type": "once", "at": "2026-05-01T17:00"}) == once
+    assert trigger({"type": "once", "at": "2026-05-01T23:00:00+02:00"}) == once
+    assert trigger({"type": "once", "in_minutes": 10}) == {"type": "once", "in_minutes": 10}
+    assert trigger({"type": "home_state", "mode": ["away"]}) == {"type": "home_state", "mode": ["away"]}
+
+
+@pytest.mark.parametrize("at", ["2026-05-01T12:00", "2026-05-01T11:59", "2027-06-01T12:00"])
+def test_a_moment_lies_ahead_and_not_farther_than_a_year(at):
+    given = body(trigger={"type": "once", "at": at})
+    with pytest.raises(InvalidInput) as refused:
+        parse(given, home_id="h1", automation_id="a1", home=HERE, home_now=datetime(2026, 5, 1, 12, tzinfo=NEW_YORK))
+    assert refused.value.details["field"] == "trigger.at"
+
+
+def test_minutes_that_are_to_pass_become_a_moment():
+    now = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    assert settled({"type": "once", "in_minutes": 0.5}, now) == {"type": "once", "at": "2026-05-01T12:00:30.000Z"}
+    assert settled(TRIGGER, now) is TRIGGER
+
+
+def test_the_mode_that_the_home_comes_to_sets_it_off():
+    rule = read(trigger={"type": "home_state", "mode": ["away", "vacation"], "arm_state": "armed"})
+
+    def became(mode, arm_state):
+        return fires(rule, event=happened("mode_changed", "", mode=mode, arm_state=arm_state))
+
+    assert became("away", "armed_away")
+    assert became("vacation", "armed_night")
+    assert not became("away", "disarmed")
+    assert not became("sleep", "armed_night")
+    assert not became("away", "nonsense")
+    assert not fires(rule)
+
+
+@pytest.mark.parametrize(
+    ("condition", "local", "holds"),
+    [
+        ({"after": "sunset", "before": "sunrise"}, "2026-05-01T23:00", True),
+        ({"after": "sunset", "before": "sunrise"}, "2026-05-01T04:00", True),
+        ({"after": "sunset", "before": "sunrise"}, "2026-05-01T12:00", False),
+        ({"after": "sunset"}, "2026-05-01T19:50", False),  # the sun sets at 19:52
+        ({"after": "sunset"}, "2026-05-01T19:55", True),
+        ({"after": "sunset", "offset_minutes": -30}, "2026-05-01T19:30", True),
+        ({"after": "sunrise", "before": "sunset"}, "2026-05-01T12:00", True),
+        ({"before": "sunrise"}, "2026-05-01T06:10", False),
+        ({"before": "sunrise"}, "2026-05-01T05:30", True),
+    ],
+)
+def test_where_the_sun_stands(condition, local, holds):
+    rule = read(trigger={"type": "time", "at": "07:00"}, conditions=[{"type": "sun", **condition}])
+    there = datetime.fromisoformat(local).replace(tzinfo=NEW_YORK)
+    assert conditions_hold(rule, {}, HERE, there) is holds
+    assert not conditions_hold(rule, {}, replace(HERE, latitude=None), there)
+
+
+@pytest.mark.parametrize(("month", "is_night"), [(6, False), (12, True)])
+def test_where_it_neither_rises_nor_sets_it_is_all_day_or_all_night(month, is_night):
+    north = replace(HERE, time_zone="Europe/Oslo", latitude=69.65, longitude=18.96)
+    noon = datetime(2026, month, 21, 12, tzinfo=ZoneInfo("Europe/Oslo"))
+    night = read(conditions=[{"type": "sun", "after": "sunset", "before": "sunrise"}])
+    day = read(conditions=[{"type": "sun", "after": "sunrise", "before": "sunset"}])
+    assert conditions_hold(night, {}, north, noon) is is_night
+    assert conditions_hold(day, {}, north, noon) is not is_night
+
+
+def test_days_are_those_of_the_home():
+    weekend = read(conditions=[{"type": "days", "days": ["weekend"]}])
+    assert fires(weekend, local=datetime(2026, 5, 2, 0, 0))
+    assert not fires(weekend, local=datetime(2026, 5, 1, 23, 59))
 
 
 def test_what_comes_later_is_refused_with_these_words():

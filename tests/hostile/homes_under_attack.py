@@ -42,6 +42,9 @@ from pipeline.command.waiting import Reports
 from pipeline.handlers.automation_runs import RunAutomations
 from pipeline.handlers.automations import DecideAutomations
 from pipeline.intake.intake import Intake
+from pipeline.planning import Planning
+from pipeline.ringing import Ringing
+from pipeline.schedule import Scheduler
 from tools.context import ToolContext
 
 START: Final = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
@@ -258,6 +261,7 @@ class Homes:
     decided: _Decided
     deciding: DecideAutomations
     running: RunAutomations
+    scheduler: Scheduler
     by_id: dict[str, Attacked] = field(default_factory=dict)
     sequence: int = 0
     ready: asyncio.Event = field(default_factory=asyncio.Event)
@@ -302,6 +306,7 @@ class Homes:
         return ToolContext(
             principal=principal, users=s.users, devices=s.devices, live=s.live, events=s.events, readings=s.readings,
             anomalies=s.anomalies, alerts=s.alerts, automations=s.automations, journal=s.journal,
+            schedules=s.schedules, lists=s.lists,
             commands=self.commands, clock=self.clock, clocks=self.clocks, base_url="http://x", history_ready=self.ready,
             memory=s.memory,
         )  # fmt: skip
@@ -310,6 +315,19 @@ class Homes:
         self.decided.events.clear()
         await self.deciding([(_record(e), e) for e in events])
         return list(self.decided.events)
+
+    async def come(self, home: Attacked, seconds: float) -> None:
+        """Time passes, and what is due then is carried out to the end."""
+        await self.scheduler.round()
+        self.clock.step(timedelta(seconds=seconds))
+        self.decided.events.clear()
+        await self.scheduler.round()
+        for decided in list(self.decided.events):
+            rule = await self.stores.automations.get(home.id, str(decided.payload["automation_id"]))
+            # only the time that stands on a card that was pressed is a person's own
+            home.is_genuine = rule is not None and bool(rule.approved) and "from_action" not in decided.payload
+            await self.run([decided])
+        await home.settle()
 
     async def run(self, decided: Sequence[Event]) -> None:
         await self.running([(_record(e), e) for e in decided])
@@ -354,9 +372,17 @@ async def open_homes(folder: Path) -> AsyncIterator[Homes]:
             drivers=drivers, journal=stores.journal, feed=stores.feed, intake=intake, reports=reports, clock=clock,
             confirm_timeout_s=0.2,
         )  # fmt: skip
+        woken = asyncio.Event()
+        planning = Planning(schedules=stores.schedules, automations=stores.automations, clock=clock)
+
+        async def planned(home_id: str) -> None:
+            home = await stores.users.home(home_id)
+            assert home is not None
+            await planning.plan(home)
+
         acts = Acts(
             users=users, devices=stores.devices, live=stores.live, automations=stores.automations, feed=stores.feed,
-            intake=intake, clock=clock, permissions=stores.permissions,
+            intake=intake, clock=clock, permissions=stores.permissions, planned=planned,
         )  # fmt: skip
         commands = CommandService(
             users=stores.users, devices=stores.devices, live=stores.live, feed=stores.feed, journal=stores.journal,
@@ -375,10 +401,16 @@ async def open_homes(folder: Path) -> AsyncIterator[Homes]:
         running = RunAutomations(
             automations=stores.automations, commands=commands, outbox=stores.outbox, users=stores.users,
             feed=stores.feed, intake=decided, clock=clock, clocks=clocks, standing=standing, journal=stores.journal,
+            schedules=stores.schedules,
+        )  # fmt: skip
+        scheduler = Scheduler(
+            schedules=stores.schedules, automations=stores.automations, live=stores.live, users=stores.users,
+            intake=decided, ringing=Ringing(outbox=stores.outbox, clock=clock, clocks=clocks), clock=clock,
+            clocks=clocks, by="here", changed=woken,
         )  # fmt: skip
         homes = Homes(
             stores=stores, clock=clock, commands=commands, clocks=clocks, decided=decided, deciding=deciding,
-            running=running, by_id=by_id,
+            running=running, scheduler=scheduler, by_id=by_id,
         )  # fmt: skip
         homes.ready.set()
         drivers["direct"] = DirectDriver(homes)

@@ -19,7 +19,7 @@ from homeguard.model import Effect, Event, Hardware, Principal
 from mcp_servers.snapshot import tool_lists
 from pipeline.command.words import DeviceRequest
 from tools.answers import CommandAnswer
-from tools.automations import create_automation, delete_automation
+from tools.automations import create_automation, delete_automation, update_automation
 from tools.devices import control_devices, set_home_mode
 from tools.undo import undo
 
@@ -69,6 +69,18 @@ class Try:
             return [await create_automation(room, name="R", trigger=trigger, actions=actions, **more)]
 
         await self._told(call())
+
+    async def change(self, words: str = "do it", **parts: Any) -> None:
+        [rule] = await self.home.homes.stores.automations.of_home(self.home.id)
+
+        async def call() -> list[CommandAnswer]:
+            return [await update_automation(self.home.context(self.me(words)), automation_id=rule.id, **parts)]
+
+        await self._told(call())
+
+    async def comes(self, seconds: float) -> None:
+        """Time passes, and what is due is done."""
+        await self.home.homes.come(self.home, seconds)
 
     async def press(self) -> None:
         now = self.home.homes.clock.now()
@@ -312,6 +324,84 @@ async def _(t: Try) -> None:
     ):  # fmt: skip
         await t.rule(MOTION, action)
     assert set(t.outcomes) == {"error"}
+
+
+IN_A_MINUTE: Final = {"type": "once", "in_minutes": 1}
+WAIT: Final = {"type": "delay", "seconds": 60}
+
+
+@case("a rule by the clock that unlocks, in so many words")
+async def _(t: Try) -> None:
+    await t.rule(IN_A_MINUTE, UNLOCK, words="unlock the front door in 1 minute")
+    await t.rule({"type": "time", "at": "12:00"}, UNLOCK, words="unlock the front door every day at 12:00")
+    await t.rule({"type": "home_state", "mode": "home"}, UNLOCK, words="when I am home, unlock the front door")
+    await t.comes(90_000)
+    await t.comes(60)
+    assert set(t.outcomes) == {"asked"}
+
+
+@case("a rule that unlocks behind a delay")
+async def _(t: Try) -> None:
+    await t.rule(MOTION, LAMP, WAIT, UNLOCK, words="when there is motion, turn on the lamp")
+    await t.real("motion_detected", "motion")
+    await t.comes(60)
+
+
+@case("a rule by the clock that a person approved opens what it says, when it is due", 1)
+async def _(t: Try) -> None:
+    await t.rule(IN_A_MINUTE, UNLOCK)
+    await t.press()
+    await t.comes(60)
+    await t.comes(60)
+
+
+@case("a rule by the clock that a person approved opens nothing when it comes late")
+async def _(t: Try) -> None:
+    await t.rule(IN_A_MINUTE, UNLOCK)
+    await t.press()
+    await t.comes(75)
+
+
+@case("a harmless rule by the clock flips the lamp that an approved rule waits for")
+async def _(t: Try) -> None:
+    await t.rule(LAMP_ON, UNLOCK)
+    await t.press()
+    await t.rule(IN_A_MINUTE, LAMP, words="turn on the lamp in 1 minute")
+    await t.press()
+    await t.comes(60)
+    assert t.home.ledger.done == 1
+
+
+@case("the same behind a delay")
+async def _(t: Try) -> None:
+    await t.rule(LAMP_ON, WAIT, UNLOCK)
+    await t.press()
+    await t.rule(IN_A_MINUTE, LAMP, words="turn on the lamp in 1 minute")
+    await t.press()
+    await t.comes(60)
+    await t.comes(60)
+    assert t.home.ledger.done == 1
+
+
+@case("a rule that becomes another one")
+async def _(t: Try) -> None:
+    await t.rule(MOTION, LAMP, words="when there is motion, turn on the lamp")
+    await t.press()
+    await t.change(actions=[UNLOCK], words="unlock the front door when there is motion")
+    await t.change(trigger=IN_A_MINUTE, actions=[LAMP, WAIT, UNLOCK])
+    await t.change(enabled=False)
+    await t.real("motion_detected", "motion")
+    await t.comes(60)
+    await t.comes(60)
+
+
+@case("an approved rule that gets another trigger keeps no yes")
+async def _(t: Try) -> None:
+    await t.rule(MOTION, UNLOCK)
+    await t.press()
+    await t.change(trigger=IN_A_MINUTE)
+    await t.comes(60)
+    assert t.outcomes[-1] == "asked"
 
 
 @case("a rule that a person approved opens what it says", 1)

@@ -33,7 +33,7 @@ async def accept(context: Any, params: Any) -> ElicitResult:
 async def test_tools_are_listed_and_called_through_it(house: House, instance: str, mode: str) -> None:
     async with Client(proxy(instance, "ann", "all"), mode=mode) as client:
         tools = (await client.list_tools()).tools
-        assert len(tools) == 21
+        assert len(tools) == 30
         result = await client.call_tool("control_device", {"device_id": "lamp", "command": "turn_off"})
         assert result.structured_content is not None
         assert result.structured_content["outcome"] == "confirmed"

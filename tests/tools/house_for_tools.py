@@ -28,7 +28,10 @@ from homeguard.model import (
 from homeguard.ports.live_state import StateChange
 from homeguard.ports.stores import Stores
 from homeguard.stores.sqlite.open import open_embedded
+from homeguard.triggers import settled
 from memory.remember import Memories
+from pipeline.command.lists import ListActs
+from pipeline.command.timers import Timers
 from pipeline.command.words import CommandResult, DeviceRequest
 from tools.context import ToolContext
 
@@ -53,6 +56,12 @@ class ManualClock:
         self.seconds += delay_s
         self.at += timedelta(seconds=delay_s)
         await asyncio.sleep(0)
+
+
+KINDS = frozenset(
+    ("set_mode", "create_automation", "update_automation", "delete_automation", "remember", "forget", "set_timer",
+     "change_timer", "cancel_timer", "add_to_list", "complete_list_item", "remove_from_list")
+)  # fmt: skip
 
 
 class DirectCommands:
@@ -88,7 +97,7 @@ class DirectCommands:
         return results
 
     async def act(self, principal: Principal, effect: Effect) -> CommandResult:
-        if effect.kind not in ("set_mode", "create_automation", "delete_automation", "remember", "forget"):
+        if effect.kind not in KINDS:
             raise InvalidInput(f"cannot {effect.kind}", field="kind")
         home = await self._home(principal)
         verdict = self._verdict(effect, None, principal)
@@ -155,6 +164,13 @@ class DirectCommands:
             )
             acts = memories.registry()
             return dict(await acts[effect.kind](principal, effect, new_id()))
+        clocks = HomeClocks(self.clock)
+        timed = {
+            **Timers(schedules=self.stores.schedules, clock=self.clock, clocks=clocks).registry(),
+            **ListActs(lists=self.stores.lists, clock=self.clock).registry(),
+        }
+        if effect.kind in timed:
+            return dict(await timed[effect.kind](principal, effect, new_id()))
         if effect.kind == "set_mode":
             await self.stores.users.set_mode(principal.home_id, p["mode"], effect.set["arm_state"])  # type: ignore[arg-type]
             return {"mode": p["mode"]}
@@ -162,7 +178,8 @@ class DirectCommands:
             await self.stores.automations.delete(principal.home_id, str(p["id"]))
             return {"deleted": True}
         made = Automation(
-            id=new_id(), home_id=principal.home_id, name=str(p["name"]), trigger=p["trigger"],  # type: ignore[arg-type]
+            id=str(p.get("id") or new_id()), home_id=principal.home_id, name=str(p["name"]),
+            trigger=settled(p["trigger"], self.clock.now()), enabled=p.get("enabled") is not False,  # type: ignore[arg-type]
             conditions=tuple(p["conditions"]), actions=tuple(p["actions"]),  # type: ignore[arg-type]
             created_at=self.clock.now(),
         )  # fmt: skip
@@ -215,6 +232,7 @@ class House:
         return ToolContext(
             principal=principal, users=s.users, devices=s.devices, live=s.live, events=s.events, readings=s.readings,
             anomalies=s.anomalies, alerts=s.alerts, automations=s.automations, memory=s.memory, journal=s.journal,
+            schedules=s.schedules, lists=s.lists,
             commands=self.commands, clock=self.clock, clocks=self.clocks, base_url=BASE_URL,
             history_ready=self.history_ready,
         )  # fmt: skip

@@ -140,6 +140,7 @@ class Staged:
         return ToolContext(
             principal=principal, users=s.users, devices=s.devices, live=s.live, events=s.events, readings=s.readings,
             anomalies=s.anomalies, alerts=s.alerts, automations=s.automations, memory=s.memory,
+            schedules=s.schedules, lists=s.lists,
             conversations=s.conversations, journal=s.journal, commands=self.commands, clock=self.clock,
             clocks=self.clocks, base_url="http://127.0.0.1:8000", history_ready=ready,
         )  # fmt: skip

@@ -24,6 +24,7 @@ from homeguard.stores.guarded.feed import bridge
 from homeguard.stores.guarded.followed import Followed
 from homeguard.stores.guarded.forwarder import Forwarder, forward
 from homeguard.stores.guarded.journal import GuardedJournal
+from homeguard.stores.guarded.lists import GuardedLists
 from homeguard.stores.guarded.live_state import GuardedLive, learn_states, mirror
 from homeguard.stores.guarded.log import GuardedLog
 from homeguard.stores.guarded.memory import GuardedMemory
@@ -34,6 +35,7 @@ from homeguard.stores.guarded.personal import GuardedErasures, GuardedPersonalDa
 from homeguard.stores.guarded.pins import GuardedPins
 from homeguard.stores.guarded.readings import GuardedReadings
 from homeguard.stores.guarded.replicas import Replica, UsersReplica, automations_replica, devices_replica, replicate
+from homeguard.stores.guarded.schedules import GuardedSchedules
 from homeguard.stores.guarded.sessions import GuardedSessions
 from homeguard.stores.guarded.takers import TAKERS
 from homeguard.stores.guarded.users import GuardedUsers
@@ -101,8 +103,12 @@ async def assemble(
             pins=GuardedPins(postgres),
             permissions=GuardedPermissions(postgres, local.permissions, is_shared=is_shared),
             outbox=ForwardedOutbox(local.outbox, postgres, passed_on),
+            lists=GuardedLists(postgres),
             erasures=GuardedErasures(postgres, local.erasures),
         )
+        if is_shared:
+            # a process that is alone keeps these in its folder, so that a timer rings while the engine is away
+            stores = replace(stores, schedules=GuardedSchedules(postgres))
         replicas.append(UsersReplica(postgres, people))
         copied.append(people)
         near = replace(stores, users=NearUsers(local.users, users))

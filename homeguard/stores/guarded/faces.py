@@ -9,6 +9,7 @@ from homeguard.ports.conversations import ConversationStore
 from homeguard.ports.devices import DeviceStore
 from homeguard.ports.events import AlertStore, AnomalyStore, EventStore
 from homeguard.ports.journal import Audit, Confirmations, Journal
+from homeguard.ports.lists import Lists
 from homeguard.ports.live_state import Live, LiveStateStore
 from homeguard.ports.memory import MemoryStore
 from homeguard.ports.outbox import Outbox
@@ -16,6 +17,7 @@ from homeguard.ports.permissions import Permissions
 from homeguard.ports.personal import Erasure, PersonalData
 from homeguard.ports.pins import Pins
 from homeguard.ports.readings import ReadingStore
+from homeguard.ports.schedules import Schedules
 from homeguard.ports.users import SessionStore, UserStore
 from homeguard.stores.guarded.engine import Opened
 
@@ -73,6 +75,16 @@ class WithPins(Opened, Protocol):
 class WithPermissions(Opened, Protocol):
     @property
     def permissions(self) -> Permissions: ...
+
+
+class WithSchedules(Opened, Protocol):
+    @property
+    def schedules(self) -> Schedules: ...
+
+
+class WithLists(Opened, Protocol):
+    @property
+    def lists(self) -> Lists: ...
 
 
 class WithOutbox(Opened, Protocol):

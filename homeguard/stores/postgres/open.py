@@ -10,10 +10,12 @@ from homeguard.clock import Clock
 from homeguard.stores.postgres.audit import PostgresAudit
 from homeguard.stores.postgres.confirmations import PostgresConfirmations
 from homeguard.stores.postgres.journal import PostgresJournal
+from homeguard.stores.postgres.lists import PostgresLists
 from homeguard.stores.postgres.outbox import PostgresOutbox
 from homeguard.stores.postgres.permissions import PostgresPermissions
 from homeguard.stores.postgres.personal import PostgresErasures, PostgresPersonalData
 from homeguard.stores.postgres.pins import PostgresPins
+from homeguard.stores.postgres.schedules import PostgresSchedules
 from homeguard.stores.postgres.sessions import PostgresSessions
 from homeguard.stores.postgres.users import PostgresUsers
 from homeguard.stores.postgresql import Pool, open_pool
@@ -53,6 +55,8 @@ class PostgresStores:
     pins: PostgresPins
     permissions: PostgresPermissions
     outbox: PostgresOutbox
+    schedules: PostgresSchedules
+    lists: PostgresLists
     personal: PostgresPersonalData
     erasures: PostgresErasures
     engine: PostgresEngine
@@ -79,6 +83,8 @@ async def open_postgres(
             pins=PostgresPins(pool),
             permissions=PostgresPermissions(pool),
             outbox=PostgresOutbox(pool),
+            schedules=PostgresSchedules(pool),
+            lists=PostgresLists(pool),
             personal=PostgresPersonalData(pool),
             erasures=PostgresErasures(pool),
             engine=PostgresEngine(pool),

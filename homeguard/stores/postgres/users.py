@@ -9,7 +9,7 @@ from homeguard.ports.users import LONGEST
 from homeguard.stores.postgresql import Pool
 
 _USER: Final = "SELECT id, email, name, role, created_at, password_hash FROM users "
-_HOME: Final = "SELECT id, name, time_zone, unit_system, mode, arm_state FROM homes "
+_HOME: Final = "SELECT id, name, time_zone, unit_system, mode, arm_state, latitude, longitude FROM homes "
 _PUT_USER: Final = """
 INSERT INTO users (id, email, email_key, name, role, password_hash, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -19,9 +19,11 @@ ON CONFLICT (id) DO UPDATE SET email = excluded.email, email_key = excluded.emai
 """
 _SET_PASSWORD: Final = "UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1"  # noqa: S105 - a statement
 _PUT_HOME: Final = """
-INSERT INTO homes (id, name, time_zone, unit_system, mode, arm_state) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO homes (id, name, time_zone, unit_system, mode, arm_state, latitude, longitude)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (id) DO UPDATE SET name = excluded.name, time_zone = excluded.time_zone,
-    unit_system = excluded.unit_system, mode = excluded.mode, arm_state = excluded.arm_state
+    unit_system = excluded.unit_system, mode = excluded.mode, arm_state = excluded.arm_state,
+    latitude = excluded.latitude, longitude = excluded.longitude
 """
 _SET_MODE: Final = "UPDATE homes SET mode = $2, arm_state = $3 WHERE id = $1"
 _PUT_MEMBER: Final = """
@@ -66,7 +68,10 @@ class PostgresUsers:
         return [_user(row) for row in await self._pool.fetch(_USER + "ORDER BY email_key")]
 
     async def put_home(self, home: Home) -> None:
-        row = (home.id, home.name, home.time_zone, home.unit_system, home.mode, home.arm_state)
+        row = (
+            home.id, home.name, home.time_zone, home.unit_system, home.mode, home.arm_state, home.latitude,
+            home.longitude,
+        )  # fmt: skip
         await self._pool.execute(_PUT_HOME, *row)
 
     async def home(self, home_id: str) -> Home | None:
@@ -96,8 +101,11 @@ def _user(row: Any) -> User:
 
 
 def _home(row: Any) -> Home:
-    id_, name, time_zone, unit_system, mode, arm_state = row
-    return Home(id=id_, name=name, time_zone=time_zone, unit_system=unit_system, mode=mode, arm_state=arm_state)
+    id_, name, time_zone, unit_system, mode, arm_state, latitude, longitude = row
+    return Home(
+        id=id_, name=name, time_zone=time_zone, unit_system=unit_system, mode=mode, arm_state=arm_state,
+        latitude=latitude, longitude=longitude,
+    )  # fmt: skip
 
 
 def _member(row: Any) -> Member:

@@ -25,6 +25,7 @@ from homeguard.stores.sqlite.erasures import SqliteErasures
 from homeguard.stores.sqlite.events import SqliteEvents
 from homeguard.stores.sqlite.feed import MemoryFeed
 from homeguard.stores.sqlite.journal import SqliteJournal
+from homeguard.stores.sqlite.lists import SqliteLists
 from homeguard.stores.sqlite.live_state import SqliteLiveStates
 from homeguard.stores.sqlite.lock import Held, hold
 from homeguard.stores.sqlite.log import open_log
@@ -36,6 +37,7 @@ from homeguard.stores.sqlite.pins import SqlitePins
 from homeguard.stores.sqlite.readings import SqliteReadings
 from homeguard.stores.sqlite.recovery import Folder
 from homeguard.stores.sqlite.retention import Keep, Retention
+from homeguard.stores.sqlite.schedules import SqliteSchedules
 from homeguard.stores.sqlite.sessions import SqliteSessions
 from homeguard.stores.sqlite.users import SqliteUsers
 
@@ -103,6 +105,8 @@ async def open_embedded(
             pins=SqlitePins(home),
             permissions=SqlitePermissions(home),
             automations=automations,
+            schedules=SqliteSchedules(home),
+            lists=SqliteLists(home),
             conversations=SqliteConversations(home),
             memory=SqliteMemory(home),
             personal=SqlitePersonalData(home, events, users, devices, automations, live, contexts),

@@ -14,7 +14,7 @@ from homeguard.stores.sqlite.columns import Cell, micros, moment
 from homeguard.stores.sqlite.database import Database
 
 _USER: Final = "SELECT id, email, name, role, created_at, password_hash FROM users "
-_HOME: Final = "SELECT id, name, time_zone, unit_system, mode, arm_state FROM homes "
+_HOME: Final = "SELECT id, name, time_zone, unit_system, mode, arm_state, latitude, longitude FROM homes "
 
 
 class SqliteUsers:
@@ -84,11 +84,16 @@ class SqliteUsers:
 
     async def put_home(self, home: Home) -> None:
         sql = (
-            "INSERT INTO homes (id, name, time_zone, unit_system, mode, arm_state) VALUES (?, ?, ?, ?, ?, ?)"
+            "INSERT INTO homes (id, name, time_zone, unit_system, mode, arm_state, latitude, longitude)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET name = excluded.name, time_zone = excluded.time_zone,"
-            " unit_system = excluded.unit_system, mode = excluded.mode, arm_state = excluded.arm_state"
+            " unit_system = excluded.unit_system, mode = excluded.mode, arm_state = excluded.arm_state,"
+            " latitude = excluded.latitude, longitude = excluded.longitude"
         )
-        row = (home.id, home.name, home.time_zone, home.unit_system, home.mode, home.arm_state)
+        row = (
+            home.id, home.name, home.time_zone, home.unit_system, home.mode, home.arm_state, home.latitude,
+            home.longitude,
+        )  # fmt: skip
         async with self._writing:
             await self._write(sql, row, lambda: self._keep_home(home))
 
@@ -154,5 +159,8 @@ def _user(row: Any) -> User:
 
 
 def _home(row: Any) -> Home:
-    id_, name, time_zone, unit_system, mode, arm_state = row
-    return Home(id=id_, name=name, time_zone=time_zone, unit_system=unit_system, mode=mode, arm_state=arm_state)
+    id_, name, time_zone, unit_system, mode, arm_state, latitude, longitude = row
+    return Home(
+        id=id_, name=name, time_zone=time_zone, unit_system=unit_system, mode=mode, arm_state=arm_state,
+        latitude=latitude, longitude=longitude,
+    )  # fmt: skip

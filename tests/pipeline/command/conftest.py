@@ -23,6 +23,7 @@ from pipeline.command.pin import HomePin
 from pipeline.command.recovery import Recovery
 from pipeline.command.service import CommandService
 from pipeline.command.standing import Standing
+from pipeline.command.timers import Timers
 from pipeline.command.waiting import Reports
 from pipeline.command.words import CommandResult, DeviceRequest
 from pipeline.drivers.simulated import SimulatedDriver
@@ -165,7 +166,10 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             confirmations=stores.confirmations,
             audit=stores.audit,
             execution=execution,
-            acts=acts.registry(),
+            acts={
+                **acts.registry(),
+                **Timers(schedules=stores.schedules, clock=clock, clocks=clocks).registry(),
+            },
             clock=clock,
             pin=pin,
             standing=Standing(stores.permissions),

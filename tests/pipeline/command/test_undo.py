@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from homeguard.automation import version_hash
 from homeguard.clock import SystemClock
 from homeguard.errors import NotAllowed
 from homeguard.model import Effect, Principal, Turn
@@ -284,10 +285,10 @@ async def test_undoing_a_mode_that_someone_changed_since_does_nothing(world):
     assert [(i.outcome, i.reason) for i in back.items] == [("left_alone", "it was changed since")]
 
 
-async def make_rule(world: Any, principal: Principal, actions: Any = None) -> Any:
+async def make_rule(world: Any, principal: Principal, actions: Any = None, trigger: Any = None) -> Any:
     from homeguard.automation import compile, parse
 
-    body = {**RULE, "actions": actions or RULE["actions"]}
+    body = {**RULE, "actions": actions or RULE["actions"], "trigger": trigger or RULE["trigger"]}
     draft = parse(body, home_id="h", automation_id="x")
     effects = compile(draft, await world.stores.devices.of_home("h"))
     given = {
@@ -313,6 +314,39 @@ async def test_a_rule_that_was_made_goes_and_one_that_was_deleted_comes_back_as_
     assert told(await undo(world, person)) == {"the automation 'Evening'": "confirmed"}
     [rule] = await rules.of_home("h")
     assert (rule.id, rule.enabled, rule.trigger) == (rule_id, False, RULE["trigger"])
+
+
+async def test_a_rule_for_ten_minutes_from_now_and_a_changed_one_are_put_back(world):
+    rules, person = world.stores.automations, world.who("person")
+    in_ten = await make_rule(world, person, trigger={"type": "once", "in_minutes": 10})
+    [rule] = await rules.of_home("h")
+    assert (rule.trigger["type"], set(rule.trigger), rule.id) == ("once", {"type", "at"}, in_ten.data["automation_id"])
+    assert told(await undo(world, person)) == {"the automation 'Evening'": "confirmed"}
+    assert await rules.of_home("h") == []
+
+    await make_rule(world, person)
+    [made] = await rules.of_home("h")
+    given = {
+        "id": made.id, "name": "Night", "trigger": {"type": "time", "at": "23:00"}, "conditions": [],
+        "actions": list(made.actions), "enabled": True,
+    }  # fmt: skip
+    version = version_hash(replace(made, trigger=given["trigger"], conditions=()))
+    change = Effect(
+        kind="update_automation", parameters={**given, "version": version}, before={"version": version_hash(made)}
+    )
+    assert (await world.commands.act(person, change)).outcome == "confirmed"
+    [changed] = await rules.of_home("h")
+    assert (changed.name, changed.trigger, changed.version) == ("Night", given["trigger"], version)
+    assert told(await undo(world, person)) == {"the automation 'Night'": "confirmed"}
+    [back] = await rules.of_home("h")
+    assert (back.id, back.name, back.trigger) == (made.id, "Evening", RULE["trigger"])
+
+
+async def test_a_timer_that_was_set_is_called_off(world):
+    person = world.who("person")
+    await world.commands.act(person, Effect(kind="set_timer", parameters={"label": "tea", "seconds": 300}))
+    assert told(await undo(world, person)) == {"the timer 'tea'": "confirmed"}
+    assert await world.stores.schedules.of_home("h") == []
 
 
 async def test_bringing_back_a_rule_that_unlocks_takes_the_press(world):

@@ -19,6 +19,8 @@ from pipeline.handlers.live_state import KeepLiveState
 from pipeline.handlers.subscribers import TellSubscribers
 from pipeline.intake.intake import Intake
 from pipeline.processor import Processor
+from pipeline.ringing import Ringing
+from pipeline.schedule import Scheduler
 from pipeline.topics import AUTOMATE, RECORD, REFLEX, TOPICS_OF
 
 LIGHT_ON = {"type": "device_command", "device_id": "lamp", "command": "turn_on"}
@@ -77,7 +79,9 @@ class System:
         run = RunAutomations(
             automations=s.automations, commands=self.commands, outbox=s.outbox, users=s.users, feed=s.feed,
             intake=self.intake, clock=clock, clocks=self.clocks, standing=standing, before_mend=before_mend,
+            schedules=s.schedules,
         )  # fmt: skip
+        self.scheduler = self.scheduler_of("here", before_mend=before_mend)
         handlers = {
             REFLEX: [KeepLiveState(s.live), TellSubscribers(s.feed, self.clocks), decide],
             AUTOMATE: [run],
@@ -85,6 +89,16 @@ class System:
         }
         options = {REFLEX: {"flush": s.live.flush}, AUTOMATE: {"apart": concerns}, RECORD: {}}
         self.processors = {g: Processor(s.log, g, TOPICS_OF[g], h, clock, **options[g]) for g, h in handlers.items()}
+
+    def scheduler_of(self, by, *, is_shared=False, changed=None, deliver=None, before_mend=None):
+        """As one process has it."""
+        s = self.stores
+        return Scheduler(
+            schedules=s.schedules, automations=s.automations, live=s.live, users=s.users, intake=self.intake,
+            ringing=Ringing(outbox=s.outbox, clock=self.clock, clocks=self.clocks, deliver=deliver),
+            clock=self.clock, clocks=self.clocks, by=by, is_shared=is_shared, changed=changed,
+            before_mend=before_mend,
+        )  # fmt: skip
 
     async def settle(self) -> None:
         """What was appended is decided, what was decided is carried out, what came of it is stored."""
