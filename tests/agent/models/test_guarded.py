@@ -91,7 +91,8 @@ async def test_a_model_that_says_nothing_or_goes_on_without_end_is_given_up(
 ) -> None:
     server.always = Fault(how)
     told: list[Asked] = []
-    fault = await fault_of(Guarded(model, SystemClock(), told.append), prompt("hello", silence_s=0.3, within_s=0.5))
+    limits = {"silence_s": 30.0, "within_s": 0.5} if kind == "slow" else {"silence_s": 0.3, "within_s": 30.0}
+    fault = await fault_of(Guarded(model, SystemClock(), told.append), prompt("hello", **limits))
 
     assert fault.kind == kind
     assert [a.status for a in told] == [kind]
