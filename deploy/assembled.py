@@ -85,6 +85,10 @@ class Assembled:
         await stores.users.set_mode(home_id, "home", "disarmed")
         for automation in await stores.automations.of_home(home_id):
             await stores.automations.delete(home_id, automation.id)
+        for schedule in await stores.schedules.of_home(home_id):
+            await stores.schedules.delete(home_id, schedule.id)
+        for name in await stores.lists.names(home_id):
+            await stores.lists.remove(home_id, [item.id for item in await stores.lists.of(home_id, name)])
         events = initial_events(demo, self._now())
         await self._running.plane.intake.submit([msgspec.structs.replace(e, event_id=new_id()) for e in events])
         await self._running.plane.processors["reflex"].caught_up()

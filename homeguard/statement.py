@@ -18,6 +18,20 @@ _VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "set_hvac_mode": ("set", "switch", "turn", "put", "change"),
     "start": ("start", "run", "mow"),
 }
+#: Besides these, what people say of comfort when it is for later; whatever is asked about at once is not among them.
+_LATER_VERBS: Final[Mapping[str, tuple[str, ...]]] = {
+    "lock": ("lock", "bolt", "secure"),
+    "set_brightness": ("dim", "set", "brighten", "put", "bring", "make", "turn", "to", "at", "brightness"),
+    "set_color": ("set", "make", "turn", "change", "put", "to"),
+    "set_color_temperature": ("set", "make", "turn", "change", "put", "to"),
+    "set_temperature": ("put", "want", "to", "at", "keep"),
+    "set_volume": ("set", "turn", "volume", "to"),
+    "set_speed": ("set", "turn", "speed", "to"),
+    "play": ("play", "start", "resume"),
+    "pause": ("pause", "stop"),
+    "turn_on": ("light", "lit"),
+    "turn_off": ("kill", "out"),
+}
 #: A clause that says one of these says the opposite.
 _OPPOSITE: Final[Mapping[str, tuple[str, ...]]] = {
     "turn_on": ("off", "stop", "disable", "deactivate"),
@@ -41,14 +55,14 @@ _NOT: Final = re.compile(r"\b(don'?t|do not|does not|never|not|without|unless|ca
 _QUESTION: Final = re.compile(r"^\s*(did|do|does|is|are|was|were|has|have|who|what|when|why|how|which|where)\b")
 _RULE: Final = re.compile(
     r"\b(when|whenever|if|every|each|at|between|automation|rule|routine|daily|weekdays?|weekends?|tonight|tomorrow"
-    r"|sunset|sunrise|later|(?:in|after|for) (?:\w+ ){1,3}?(?:seconds?|minutes?|mins?|hours?|days?))\b"
+    r"|sunset|sunrise|later|any ?time|(?:in|after|for|until) (?:\w+ ){1,4}?(?:seconds?|minutes?|mins?|hours?|days?))\b"
 )
 #: Not now: a command that is carried out at once is not what was said.
 _LATER: Final = re.compile(
     r"\b(when|whenever|if|until|till|after|before|once|tomorrow|tonight|later|o'?clock)\b"
     r"|\bat \d|\bin (an?|half|\d+|two|three|five|ten) (hours?|minutes?|mins?)\b|\b\d ?[ap]m\b"
 )
-_TELL: Final = re.compile(r"\b(notify|tell|alert|warn|message|inform|remind|let me know|send me)\b")
+_TELL: Final = re.compile(r"\b(notify|ping|buzz|tell|alert|warn|message|inform|remind|let me know|send me)\b")
 _WORD: Final = re.compile(r"[^\W_]+(?:\.\d+)?")
 _BETWEEN: Final = re.compile(r"[,;.!]\s|\b(?:and|then|but|or|also)\b")
 
@@ -69,7 +83,8 @@ def names_effect(words: str, effect: Effect, device: Device | None, others: Sequ
             return bool(_TELL.search(text))
         tokens = _tokens(text)
         return all(
-            any(f" {v} " in tokens for v in _VERBS.get(e.command, (e.command,))) and _target(tokens, e, None, others)
+            any(f" {v} " in tokens for v in (*_VERBS.get(e.command, ()), *_LATER_VERBS.get(e.command, ())))
+            and _target(tokens, e, None, others)
             for e in effect.contains
         )
     if effect.kind != "device" or _QUESTION.search(text) or _LATER.search(text):
@@ -103,6 +118,8 @@ def _says(part: str, command: str) -> bool:
 def _target(tokens: str, effect: Effect, device: Device | None, others: Sequence[Device]) -> bool:
     rivals = [d for d in others if d.id != effect.device_id]
     names = [effect.device_name, *(device.aliases if device is not None else ())]
+    if effect.device_type == "lock" and effect.command == "lock":
+        names.append(effect.device_name.casefold().removesuffix(" lock"))
     own = [said for name in names if (said := _tokens(name.casefold())).strip()]
     for other in rivals:
         for name in (other.name, *other.aliases):
