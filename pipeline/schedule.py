@@ -304,6 +304,7 @@ class Scheduler:
         """What was to happen once, and will not. A store that is away lets it stay: it is not run again."""
         try:
             await self._automations.delete(rule.home_id, rule.id)
+            await self._schedules.delete(rule.home_id, rule.id)
         except HomeGuardError as error:
             log.warning("automation %s is over and stays: %s", rule.id, error.message)
 

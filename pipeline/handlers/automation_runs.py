@@ -166,6 +166,8 @@ class RunAutomations:
             return
         try:
             await self._automations.delete(automation.home_id, automation.id)
+            if self._schedules is not None:
+                await self._schedules.delete(automation.home_id, automation.id)
         except HomeGuardError as error:
             log.warning("automation %s is over and stays: %s", automation.id, error.message)
         self._wake()

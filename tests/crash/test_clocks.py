@@ -264,3 +264,41 @@ async def test_a_rule_of_the_night_keeps_to_the_homes_wall_clock_at_both_changes
     assert sorted(cause for cause, _ in found.ran) == sorted(due)
     assert sorted(found.told) == sorted(due)
     assert sorted(found.alerted) == sorted(sent.acknowledged)
+
+
+async def test_a_rule_by_the_clock_runs_once_in_the_night_that_has_its_time_twice(
+    tmp_path: Path, recorder: str
+) -> None:
+    wall = WallClock(tmp_path / "clock")
+    first, second = datetime(2027, 11, 7, 5, 30, tzinfo=UTC), datetime(2027, 11, 7, 6, 30, tzinfo=UTC)
+    wall.set_to(first - HOUR)
+    async with open_embedded(tmp_path / "data", wall) as stores:
+        home_id = await furnished(stores)
+        owner = (await stores.automations.of_home(home_id))[0].created_by
+        for number, trigger in enumerate(({"type": "time", "at": "01:30"}, {"type": "once", "at": iso(second)})):
+            body = {"name": "Night", "trigger": trigger, "actions": [{"type": "notification", "message": "x"}]}
+            await stores.automations.put(
+                automation.parse(body, home_id=home_id, automation_id=f"night-{number}", created_by=owner)
+            )
+    local_key(tmp_path / "data")
+    # time that goes by at once looks to the canary as if everything had stood still
+    with nursery(tmp_path, env={"HOMEGUARD_CANARY_S": "0"}, preload=recorder) as server:
+        await server.start(env=switched_on(server.data, clock=wall.path))
+        for at, runs in ((first, 1), (first + HOUR / 2, 1), (second, 2), (second + HOUR, 2)):
+            wall.pass_by(at - wall.now())
+            async with server.client(wall) as http, asyncio.timeout(60):
+                while True:
+                    found = (await http.get("/api/v1/events?event_type=automation_ran")).json()["items"]
+                    if len(found) >= runs:
+                        break
+                    await asyncio.sleep(0.05)
+        assert await server.end(signal.SIGTERM) == 0
+    async with open_embedded(server.data, SystemClock()) as stores:
+        page = await stores.events.query(home_id, event_types=["automation_ran"])
+        assert sorted((e.payload["automation_id"], e.payload["due_at"]) for e in page.items) == [
+            ("night-0", iso(first)), ("night-1", iso(second)),
+        ]  # fmt: skip
+        assert [e.payload.get("missed") for e in page.items] == [None, None]
+        assert "night-1" not in {a.id for a in await stores.automations.of_home(home_id)}
+        (kept,) = await stores.schedules.of_home(home_id, kind="rule")
+        assert kept.due_at == first + 25 * HOUR

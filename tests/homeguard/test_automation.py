@@ -13,6 +13,7 @@ from homeguard.automation import compile, conditions_hold, evaluate, in_time_ran
 from homeguard.errors import DeviceNotFound, InvalidInput
 from homeguard.mode import ARM_STATES, MODES, alarm_of, arm_state_of, can_follow, lowers, severity_of
 from homeguard.model import Device, Effect, Event, Home, LiveState
+from homeguard.occurrences import next_after
 from homeguard.triggers import settled
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -255,6 +256,25 @@ ANY = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
+
+
+PARTS = st.sampled_from(["at", "days", "event", "offset_minutes", "in_minutes", "mode", "arm_state", "after", "before"])
+SAID = ANY | st.sampled_from(["07:00", "sunset", "weekdays", "2026-05-01T07:00", "9999-12-31T23:59:59-14:00", 10**400])
+
+
+@given(st.sampled_from(["time", "sun", "once", "home_state"]), st.dictionaries(PARTS, SAID, max_size=3), st.booleans())
+def test_whatever_is_said_of_a_time_is_read_or_refused(kind, said, with_home):
+    known = {"home": HERE, "home_now": datetime(2026, 4, 1, tzinfo=UTC)} if with_home else {}
+    given_ = body(trigger={"type": kind, **said}, conditions=[{"type": "sun", **said}, {"type": "days", **said}])
+    for wanted in (given_, {**given_, "conditions": []}):
+        try:
+            automation = parse(wanted, home_id="h1", automation_id="a1", **known)
+        except InvalidInput:
+            continue
+        json.dumps(automation.trigger, allow_nan=False)
+        if kind != "home_state":
+            now = datetime(2026, 4, 1, tzinfo=UTC)
+            next_after(settled(automation.trigger, now), now, HERE)
 
 
 @given(
