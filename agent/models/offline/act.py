@@ -293,7 +293,7 @@ def targets(action: str, found: Frame, home: Home, area: str, device_id: str, co
         and {*words} <= HOUSE | ARTICLES | {"it"}
     ):
         words = []
-    if {"both", "two"} & set(words) and "them" in found.words and len(context.recent) > 1:
+    if {"both", "two"} & set(words) and {"them", "those", "these"} & set(found.words) and len(context.recent) > 1:
         return Targets(devices=context.recent[-2:], plural=True)
     pronoun = bool({"it", "them", "that", "this"} & set(found.words)) or bool(context.asked)
     bare = [w for w in words if w not in _NO_NAME]

@@ -161,6 +161,9 @@ def _given(wanted: Frame, home: Home, device: Device) -> Order | Cannot:
     value = wanted.value
     if value is None:
         return Cannot(UNSAID)
+    bright = home.state(device).get("brightness_pct")
+    if value.word == "half" and " half as " in f" {' '.join(wanted.words)} " and isinstance(bright, int | float):
+        return _if(home, device, "set_brightness", {"brightness_pct": _whole(bright / 2)})
     if value.unit == "kelvin":
         return _if(home, device, "set_color_temperature", {"kelvin": value.number})
     own = _own_level(attribute, wanted, home, device)

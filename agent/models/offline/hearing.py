@@ -141,6 +141,11 @@ def heard(words: Sequence[str], devices: Sequence[Device], places: Iterable[str]
     text = " ".join(words)
     for pattern, put in _PATTERNS:
         text = pattern.sub(put, text)
+    heats = any(d.type == "thermostat" for d in devices) and not any(d.type == "air_conditioner" for d in devices)
+    if heats and not {"ac", "air", "aircon", "furnace", "boiler", "conditioning"} & home:
+        text = re.sub(
+            r"\b(?:ac|aircon|air con|air conditioning|air conditioner|furnace|boiler)\b(?! unit)", "thermostat", text
+        )
     text = _by_its_name(text, names)
     out: list[str] = []
     mended: set[str] = set()
@@ -149,6 +154,11 @@ def heard(words: Sequence[str], devices: Sequence[Device], places: Iterable[str]
         if meant != [word]:
             mended.update(meant)
         out += meant
+    if mended:
+        again = " ".join(out)
+        for pattern, put in _PATTERNS:
+            again = pattern.sub(put, again)
+        out = again.split()
     return out, frozenset(mended)
 
 

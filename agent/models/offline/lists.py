@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from agent.models.offline.parts import Call, Part, plain_error, question
@@ -65,9 +66,37 @@ _SAME: Final = {
 }  # fmt: skip
 
 
-def list_part(words: Sequence[str], text: str) -> Part | None:
-    """The part for a list of the home; `None` for another sentence."""
+def list_part(words: Sequence[str], text: str, pending: Sequence[str] = ()) -> Part | None:
+    """The part for a list of the home; `None` for another sentence. `pending`: `("list", name)` when one was just
+    spoken of."""
+    part = _list_part(words, text, pending)
+    return replace(part, pending=("list", _name_in(part))) if part is not None and not part.pending else part
+
+
+def _name_in(part: Part) -> str:
+    return next((str(c.arguments.get("list_name")) for c in part.calls if c.arguments.get("list_name")), "shopping")
+
+
+def _list_part(words: Sequence[str], text: str, pending: Sequence[str]) -> Part | None:
     said = " ".join(w for w in words if w not in ("?", "!", "."))
+    if pending[:1] == ("list",) and _LIST.search(said) is None:
+        gone = re.match(
+            r"(?:(?:no|actually|oh|and|please|wait) ,? ?)*(?:take|remove|cross|strike|scratch) "
+            r"(?:the |my )?([a-z ]+?) (?:off|out)(?: again)?$",
+            said,
+        )
+        gone = gone or re.match(
+            r"(?:(?:no|actually|oh|and|please|wait) ,? ?)*(?:remove|scratch|delete) (?:the "
+            r"|my )?([a-z ]+?)(?: again)?$",
+            said,
+        )
+        if gone is not None:
+            items = _items(gone[1])
+            done = f"{_and(items)} {_be(items)} off your {_called(pending[1])}."
+            return _change("remove_from_list", {"items": items, "list_name": pending[1]}, text, done)
+        more = re.match(r"(?:and |also |oh and |plus )+(?:add )?(?:some |a |the )?([a-z ]{3,40})$", said)
+        if more is not None and not re.search(r"\b(?:light|door|lock|turn|is|are|what|how)\b", said):
+            return _added(_items(more[1]), pending[1], text)
     found = _LIST.search(said)
     if found is None and _SHOPS.search(said):
         return _shown("shopping", text, "", None)
@@ -108,6 +137,9 @@ def list_part(words: Sequence[str], text: str) -> Part | None:
         return _changes(calls, text, f"{_and(items)} {_be(items)} ticked off on your {_called(name)}.")
     if found["bare"] and not re.search(r"\b(?:on|what|which|how many|show|read|list|any)\b", head):
         return None
+    put = re.match(r"(?:(?:please|can you|could you|and|also|hey) )*(?P<items>[a-z0-9 ,]+?) (?:on|onto|to) $", head)
+    if put is not None and not _SHOW.search(head) and not re.match(r"(?:is|are|do|does|did|have|has)\b", head):
+        return _added(_items(put["items"]), name, text)
     item = _WANTS.search(head.strip())
     return _shown(name, text, item["item"] if item and not _SHOW.search(head) else "", _about(said, found))
 

@@ -40,6 +40,13 @@ _COURTESIES: Final = (
     (r"^(?:(?:no|sorry|oops|wait|hang on|hold on|actually|my bad|i mean)[ ,]+)*(?:i (?:meant|mean)|make that|no "
      r"i said|i said|rather) "
      r"(?=(?:\d|[a-z]+(?: (?:percent|degrees))?$))", "make it "),
+    (r"^i (?:want|would like|need|wish) to (?:be (?:told|notified|alerted|informed)|know|hear about it|hear) "
+     r"(?=(?:if|when|whenever|any ?time|as soon as)\b)",
+     "notify me "),
+    (r"\bsend (?:me|us) (?:a |an )?(?:push )?(?:notification|message|alert|push|text|ping|note)\b(?= (?:if|when"
+     r"|whenever|any ?time|as soon as|each|every))", "notify me"),
+    (r"^(?:hm+|no|actually|oh|sorry)?[ ,]*(\d+(?:\.\d+)?)(?: degrees| percent)? (?:rather|instead)$", r"make it \1"),
+    (r" [.] (?=(?:every (?:day|night|morning|evening|week|weekday)|daily|on weekdays|on weekends)(?: [.!])?$)", " "),
     (r" ,? ?((?:the|my|our) [a-z ]{2,30}?) excepted\b", r" except \1"),
     (r"^(?:never ?mind|forget(?: about)?|skip|ignore) (?:about )?(?:the|my|our) [^,.;]+ [,.;] (?:just|but"
      r"|instead|and|rather) ",

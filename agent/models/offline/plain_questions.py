@@ -67,6 +67,14 @@ _REWRITTEN: Final = (
     (r"^any(?:one|body|thing) (?:moving )?in the (.+?) ((?:after|since|around|before|at|between|last|yesterday"
      r"|today|this|overnight).*)$",
      r"was there motion in the \1 \2"),
+    (r"\b(is|are) not (?:all )?locked\b", r"\1 unlocked"), (r"\b(is|are) not (?:all )?(?:closed|shut)\b", r"\1 open"),
+    (r"\b(is|are) not open\b", r"\1 closed"), (r"\b(is|are) not (?:turned |switched )?on\b", r"\1 off"),
+    (r"\b(is|are) not (?:turned |switched )?off\b", r"\1 on"),
+    (r"^(?:name|list|show me|tell me) (?:every|each|all(?: the| of the)?) (?:devices?|things?) (in the "
+     r".+)$", r"list all devices \1"),
+    (r" (?:at all|on this system|in this system|in total)\b", ""), (r"\bhow often\b(?= (?:was|were|did|has"
+                                                                    r"|have))", "how many times"),
+    (r"^what is (the .+?) (?:complaining|moaning|beeping|on|nagging|going on) about$", r"what is the battery of \1"),
     (r"^for what reason\b", "why"), (r"^how come\b", "why"), (r"^any idea why\b", "why"),
     (r"^what (?:is|was) the reason (?:for|that|why)\b", "why"), (r"^what made\b", "why did"),
 )  # fmt: skip

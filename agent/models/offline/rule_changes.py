@@ -79,7 +79,7 @@ def _content(said: str) -> set[str]:
 
 def _on_one(said: str, text: str, how: str) -> Part:
     """First which rules there are, then the change to the one that the words mean."""
-    wanted = _content(said)
+    wanted = _content(re.split(r" , | because ", said)[0])
 
     def fitting(results: Sequence[ToolResult]) -> list[Mapping[str, Any]]:
         rows = _rows(results[0].output) if results and results[0].status == "ok" else []

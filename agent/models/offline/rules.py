@@ -30,7 +30,7 @@ _TRIGGER_WORDS: Final = those(
     "we everyone he she get arrives arrive goes offline low battery detects has been being gets becomes unlocking "
     "opening somebody anybody then have saw sees something notices notice spots spot senses sense catches picks "
     "up people "
-    "person moves moving triggers goes triggered trip trips tripped sounds ever off"
+    "person presses press pushes moves moving triggers goes triggered trip trips tripped sounds ever off"
 )
 #: What has happened, as a notification says it.
 _HAPPENED: Final[Mapping[str, str]] = {

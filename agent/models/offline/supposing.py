@@ -7,6 +7,7 @@ from typing import Final
 from agent.models.offline.frames import frame
 from agent.models.offline.home import Home
 from agent.models.offline.parts import Part
+from agent.models.offline.verbs import base_form
 from homeguard.targets import resolve
 
 _SUPPOSING: Final = re.compile(
@@ -21,6 +22,14 @@ _IMAGINED: Final = re.compile(
     r"^(?:(?:so|and|but|ok|okay|hypothetically|,) )*(?:suppose|supposing|imagine|pretend|assuming|what if)(?: that)? "
     r"(?:i|we|you|someone|somebody|he|she|they|a \w+|my \w+) (?:\w+ )?(?:said|say|told|tell|asked|ask|wanted"
     r"|were|was|had)\b"
+)
+_WISE: Final = re.compile(
+    r"^(?:and |so |but )*(?:would|is|was|will) it (?:be )?(?:an? )?(?:bad|good|ok|okay|safe|wise|fine|wrong"
+    r"|silly|smart|alright|dangerous|better|stupid)\b"
+)
+_HOW_DO_I: Final = re.compile(
+    r"^(?:and |so )?how (?:do|would|can|could|should|might) (?:i|we) (?:go about |get you to |make you |ask you "
+    r"to |tell you to )?(?P<what>.+?)(?: (?:through|with|via|using) (?:you|this|the app))?(?: [?.!])?$"
 )
 _ASKS: Final = re.compile(r"\b(?:would|could|will|what|happens?|do you|can you|should)\b")
 _HOW_TO_SAY: Final = re.compile(
@@ -38,6 +47,13 @@ def supposed_part(words: Sequence[str], said: str, home: Home) -> Part | None:
     if how is not None:
         what = re.sub(r"^(.+?) to go (\w+)$", r"make \1 \2", how["what"])
         return Part(text=said, say=f'Say it as you would to a person, for example: "{what}".')
+    asked = _HOW_DO_I.match(text)
+    if asked is not None:
+        what = re.sub(r"^(\w+?)ing\b", lambda m: base_form(m[0]), asked["what"])
+        if frame(what.split(), home.devices, home.places).actions:
+            return Part(text=said, say=f'Just say it to me: "{what}".')
+    if _WISE.match(text):
+        return Part(text=said, say="I can't judge that for you. I did nothing: tell me plainly if you want it done.")
     if not (_IMAGINED.match(text) or (_SUPPOSING.match(text) and _ASKS.search(text))):
         return None
     if re.search(r"\bi (?:would |will )?(?:want|like|need|love|prefer)\b", text) and not _IMAGINED.match(text):

@@ -18,7 +18,8 @@ _ALARM: Final = re.compile(
     r"for me)? (?:for|at|in|to)\b|\bwake (?:me|us)(?: up)?\b|\bset (?:an? )?alarm\b"
 )
 _REMIND: Final = re.compile(
-    r"\b(?:remind (?:me|us)|give (?:me|us) a reminder|(?:set|make|create|add) (?:me )?a reminder)\b"
+    r"\b(?:remind (?:me|us)|give (?:me|us) a reminder|need reminding|dont let (?:me|us) forget|do not let (?:me"
+    r"|us) forget|(?:set|make|create|add) (?:me )?a reminder)\b"
 )
 _GENERIC: Final = those(
     "a an the my our new another timer timers countdown set start create make begin run please can could would "
@@ -95,7 +96,11 @@ def timer_part(words: Sequence[str], text: str, now: datetime, pending: Sequence
         if changed is not None:
             return changed
     remind = _REMIND.search(said)
-    if remind is not None:
+    if remind is not None and not re.search(
+        r"\bremind (?:me|us)(?: ,)? (?:what|who|when|where|why|how|which"
+        r"|did)\b",
+        said,
+    ):
         return _reminder(words, said, text, now)
     if is_timer and not re.match(r"(?:is|are|was|were|did|does|do) ", said):
         return _new(words, said, text, now)
@@ -158,7 +163,11 @@ def _reminder(words: Sequence[str], said: str, text: str, now: datetime) -> Part
     """None when it repeats: that is a rule."""
     when: When | None = when_of(words, now)
     body = " ".join(w for w in (when.words if when is not None else words) if w not in (",", ".", "!", "?"))
-    match = re.search(r"\b(?:remind (?:me|us)|reminder)\b(?: (?:to|that|about|of|for))?(?P<what>.*)$", body)
+    match = re.search(
+        r"\b(?:remind (?:me|us)|reminder|reminding|let (?:me|us) forget)\b(?: (?:to|that|about|of"
+        r"|for))?(?P<what>.*)$",
+        body,
+    )
     what = re.sub(r"^(?: ?(?:to|that|about|of))+ ", "", match["what"]).strip() if match else ""
     if not what and match is not None:
         what = re.sub(r"^(?:please|can you|could you|and|then|,) ", "", body[: match.start()]).strip(" ,")

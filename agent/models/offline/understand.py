@@ -52,7 +52,7 @@ _VERBS_AFTER_IF: Final = those(
 _SPARED_STATES: Final = those("leave keep on off as alone open locked closed")
 _KEPT_STATES: Final = those("leave keep on off alone as locked closed open unlocked anyone someone")
 
-_MORE: Final = those("a bit more little again even some please lot much and still")
+_MORE: Final = those("tad touch smidge smidgen notch a bit more little again even some please lot much and still")
 _TALK: Final = those("help greet thanks cancel time timer notes other yes")
 _ASK = frozenset(
     ("ask_state", "ask_which", "ask_count", "ask_value", "ask_past", "ask_history", "ask_energy", "ask_anomalies",
@@ -257,7 +257,8 @@ def _by_time(words: list[str], said: str, scene: Scene, context: Context) -> Par
     if kept is not None:
         parts = clauses(words, scene.home.devices, scene.home.places)
         further = [c for _, c in parts[1:] if frame(c, scene.home.devices, scene.home.places).actions]
-        if not further or _kept(parts[0][1], said, scene, context) is None or "remind" in words:
+        first = _kept(parts[0][1], said, scene, context)
+        if not further or ("remind" in words and "remind" in parts[0][1]) or (first is None and "remind" not in words):
             return kept
         return None  # each clause on its own
     rule = rules.rule_part(words, said, scene.home, scene.now, scene.area)
@@ -273,7 +274,11 @@ def _by_time(words: list[str], said: str, scene: Scene, context: Context) -> Par
 
 def _kept(words: list[str], said: str, scene: Scene, context: Context) -> Part | None:
     """A list, a timer, or the rules that are there."""
-    return list_part(words, said) or timer_part(words, said, scene.now, context.pending) or rules_part(words, said)
+    return (
+        list_part(words, said, context.pending)
+        or timer_part(words, said, scene.now, context.pending)
+        or rules_part(words, said)
+    )
 
 
 def _of_those(meant: tuple[Device, ...], said: str, scene: Scene, context: Context) -> tuple[list[Part], Context]:
@@ -355,7 +360,10 @@ def _left_alone(found: Frame, spoken: str, scene: Scene, context: Context) -> Pa
 def _clause(found: Frame, spoken: str, joint: Sequence[str], scene: Scene, context: Context) -> tuple[Part, Context]:
     home = scene.home
     hidden = masked(found.words, home.devices, home.places)
-    further = context.label and found.words[:1] in (("and",), ("also",)) and len(found.words) < 7
+    about = found.words[:2] in (("what", "about"), ("how", "about"))
+    further = context.label and not about and found.words[:1] in (("and",), ("also",)) and len(found.words) < 7
+    if found.question and context.label and about:
+        return _no_verb(found, spoken, joint, hidden, scene, context)
     if found.question and further and not reading.predicate_of(found) and not measuring.measured(found):
         return _no_verb(found, spoken, joint, hidden, scene, context)
     if found.question:

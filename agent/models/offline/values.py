@@ -148,7 +148,7 @@ def color(
         placed = (
             about == "color"
             or after_to
-            or (at == 0 and not actions)
+            or (not actions and (at == 0 or words[at - 1] in ("a", "some", "nice", "lovely", "deep")))
             or at == len(words) - 1
             or (at > 0 and words[at - 1] == "in")
         )

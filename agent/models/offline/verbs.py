@@ -32,7 +32,7 @@ _SKIPPED_BEFORE: Final = LEAD_INS | _set(", dont not do never no forget why how 
 _TOO: Final = _set("warm hot cold quiet loud dim low high")
 #: Words of phrasal actions that name no device.
 _CONSUMED: Final = _set(
-    "up down base dock station charger last previous take draw roll pull picture photo snapshot image upwards its "
+    "fire up down base dock station charger last previous take draw roll pull picture photo snapshot image upwards its "
     "crank "
     "snap play replay return go send power watering bright dark dim very closed open locked next "
     "backward backwards back"
@@ -48,6 +48,7 @@ _PHRASES: Final = (
      r"|darker|quieter)$",
         "lower"),
     (r"\b(?:throw (?:away|out)|take out|dump) .*\b(?:trash|garbage|rubbish|bin)\b", "start"),
+    (r"\b(?:knock|turn|take|wind|dial) (?:[a-z ]+ )?back (?:by )?\d", "lower"), (r"\bfire up\b", "turn_on"),
     (r"\blight up\b", "turn_on"), (r"\b(?:go|send .*|head|return .*) home\b", "dock"),
     (r"\b(?:return|back|go|send) .*?(?:to|back to) (?:its |the )?(?:base|dock|station|charger)\b", "dock"),
     (r"\b(?:re)?play (?:the )?(?:last|previous)\b", "previous"), (r"\bplay (?:the )?next\b", "next"),

@@ -53,7 +53,8 @@ _ASIDE: Final = those(
     "why how come what who or made caused triggered activated turned switched put set opened closed shut unlocked "
     "locked armed disarmed changed started stopped dimmed raised lowered moved is are was were did do does has have "
     "had on off up down open the a an reason cause for tell me know explain can you could please just get got go went "
-    "start stop turn unlock lock happen happened so at that it this high low going beeping by itself ? . , s"
+    "dark bright gloomy sudden suddenly all broad daylight earth light_ now again moaning start stop turn "
+    "unlock lock happen happened so at that it this high low going beeping by itself ? . , s"
 )
 
 
