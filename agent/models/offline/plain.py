@@ -40,7 +40,7 @@ _COURTESIES: Final = (
     (r"^(?:(?:no|sorry|oops|wait|hang on|hold on|actually|my bad|i mean)[ ,]+)*(?:i (?:meant|mean)|make that|no "
      r"i said|i said|rather) "
      r"(?=(?:\d|[a-z]+(?: (?:percent|degrees))?$))", "make it "),
-    (r"^i (?:want|would like|need|wish) to (?:be (?:told|notified|alerted|informed)|know|hear about it|hear) "
+    (r"^i (?:want|would like|need|wish) to (?:be (?:told|notified|alerted|informed)|hear about it) "
      r"(?=(?:if|when|whenever|any ?time|as soon as)\b)",
      "notify me "),
     (r"\bsend (?:me|us) (?:a |an )?(?:push )?(?:notification|message|alert|push|text|ping|note)\b(?= (?:if|when"
