@@ -94,6 +94,15 @@ def say(page: Any, text: str) -> None:
     raise AssertionError("the chat did not take the message")
 
 
+def unfold(page: Any, head: str) -> None:
+    page.locator("[data-testid=deeds] > summary", has_text=head).last.click()
+
+
+def said(page: Any, text: str) -> Any:
+    """What stands in the conversation; an answer is also in the unseen line that is read aloud."""
+    return page.locator("[data-step-type]").get_by_text(text)
+
+
 def card(page: Any) -> Any:
     return page.locator("[data-testid=confirm-card]")
 
@@ -140,39 +149,47 @@ def test_the_whole_way_from_login_to_an_unlocked_door(sign_in: SignIn, address: 
     expect(page.locator("#hg-status")).to_contain_text("Back Door Lock is unlocked.")
     expect(page.locator("#starters button")).to_have_count(4)
 
-    page.locator("#starters button").first.click()
-    expect(page.get_by_text("Not quite: the back door is unlocked.")).to_be_visible()
+    page.locator("#starters button", has_text="Is everything locked?").click()
+    expect(said(page, "Not quite: the back door is unlocked.")).to_be_visible()
     expect(page.get_by_text("No: the")).to_have_count(0)
-    page.get_by_text("Looked at your home").click()
+    unfold(page, "How I know this")
+    expect(page.get_by_text("Looked at your home")).to_be_visible()
+    expect(page.get_by_text('"total_devices"')).to_be_hidden()
+    page.get_by_text("Details", exact=True).click()
     expect(page.get_by_text('"total_devices"')).to_be_visible()
     expect(page).to_have_url(re.compile("/chat/thread/thr_"))
 
     say(page, "Unlock the front door")
-    expect(page.get_by_text("Unlock front door lock · waits for your yes")).to_be_visible()
     expect(card(page)).to_have_attribute("data-state", "open")
+    unfold(page, "What I did and why")
+    deed = page.locator("[data-testid=deeds] li", has_text="Unlock Front Door Lock")
+    expect(deed).to_contain_text("waits for the card")
+    expect(deed).to_contain_text("words are not enough")
     lock = f"{address}/api/v1/devices"
     assert page.request.get(lock).json()["items"][0]["state"] == {"lock": "locked"}
 
     page.reload()
     expect(card(page)).to_have_count(1)
-    expect(page.get_by_text("Not quite: the back door is unlocked.")).to_be_visible()
+    expect(said(page, "Not quite: the back door is unlocked.")).to_be_visible()
     other = sign_in(SARAH)
     expect(card(other)).to_have_attribute("data-state", "open")
     card(page).get_by_role("button", name="Unlock").click()
     expect(card(page)).to_have_attribute("data-state", "approved")
     expect(card(page)).to_contain_text("Approved by you")
     expect(card(page)).to_contain_text("Front Door Lock")
-    expect(page.get_by_text("The front door is unlocked.")).to_have_count(1)
+    expect(said(page, "The front door is unlocked.")).to_have_count(1)
     assert page.request.get(lock).json()["items"][0]["state"] == {"lock": "unlocked"}
+    unfold(page, "What I did and why")
+    expect(deed).to_contain_text("You pressed the card.")
     expect(card(other)).to_have_attribute("data-state", "approved")
 
     happens(page, address, "alert", severity="critical", title="Water leak", text="Under the sink.", device_id="leak")
     for seen in (page, other):
         expect(seen.locator("[data-testid=alert-card]")).to_have_count(1)
         expect(seen.locator("[data-testid=alert-card]")).to_contain_text("Water leak")
-    expect(page.get_by_text("The front door is unlocked.")).to_have_count(1)
+    expect(said(page, "The front door is unlocked.")).to_have_count(1)
     assert "chainlit" not in (page.title() + page.locator("body").inner_text()).lower()
-    assert other.get_by_text("Not quite").count() == 0
+    assert said(other, "Not quite").count() == 0
 
 
 def test_a_plan_is_a_list_that_follows_its_card_and_is_there_after_a_reload(sign_in: SignIn, address: str) -> None:
@@ -205,7 +222,7 @@ def test_every_reload_comes_back_to_the_conversation(sign_in: SignIn) -> None:
     page = sign_in()
     say(page, "Is everything locked?")
     expect(page).to_have_url(re.compile("/chat/thread/thr_"))
-    expect(page.get_by_text("Looked at your home")).to_be_visible()
+    expect(page.get_by_text("How I know this")).to_be_visible()
 
     for _ in range(6):
         page.reload()
@@ -221,7 +238,7 @@ def test_a_card_is_pressed_by_keyboard_and_no_leaves_things_as_they_are(sign_in:
 
     expect(card(page)).to_contain_text("Declined by you. Nothing was changed.")
     expect(card(page).get_by_role("button")).to_have_count(0)
-    expect(page.get_by_text("I left the front door locked.")).to_have_count(1)
+    expect(said(page, "I left the front door locked.")).to_have_count(1)
 
 
 def test_a_card_decided_elsewhere_changes_in_the_open_page(sign_in: SignIn, address: str) -> None:
@@ -232,7 +249,7 @@ def test_a_card_decided_elsewhere_changes_in_the_open_page(sign_in: SignIn, addr
     happens(page, address, "decide", approve=False, **{"as": SARAH})
 
     expect(card(page)).to_contain_text("Declined by someone else of your home")
-    expect(page.get_by_text("I left the front door locked.")).to_have_count(1)
+    expect(said(page, "I left the front door locked.")).to_have_count(1)
 
 
 def test_an_open_card_stands_in_a_new_chat_too(sign_in: SignIn) -> None:
@@ -244,7 +261,7 @@ def test_an_open_card_stands_in_a_new_chat_too(sign_in: SignIn) -> None:
     expect(card(page)).to_have_attribute("data-state", "open")
     card(page).get_by_role("button", name="Keep locked").click()
     expect(card(page)).to_have_attribute("data-state", "denied")
-    expect(page.get_by_text("I left the front door locked.")).to_have_count(1)
+    expect(said(page, "I left the front door locked.")).to_have_count(1)
 
 
 def test_a_card_asks_for_the_pin_in_the_card(sign_in: SignIn, address: str) -> None:
@@ -279,12 +296,12 @@ def test_a_card_expires_before_the_eyes(sign_in: SignIn, address: str) -> None:
 def test_an_answer_survives_a_lost_socket(sign_in: SignIn) -> None:
     page = sign_in()
     say(page, "count to sixty")
-    expect(page.get_by_text("1 2 3 4 5")).to_be_visible()
+    expect(said(page, "1 2 3 4 5")).to_be_visible()
 
     page.evaluate("window.kept.forEach((socket) => socket.close())")
 
-    expect(page.get_by_text("57 58 59 60")).to_have_count(1)
-    expect(page.get_by_text("1 2 3 4 5")).to_have_count(1)
+    expect(said(page, "57 58 59 60")).to_have_count(1)
+    expect(said(page, " ".join(str(n) for n in range(1, 61)))).to_have_count(1)
     expect(page.get_by_text("count to sixty").locator("visible=true")).not_to_have_count(0)
 
 
@@ -300,7 +317,7 @@ def test_an_open_page_goes_on_after_a_restart(sign_in: SignIn, server: Any) -> N
     following(page, server.address, 1)
     press(page, "Keep locked")
     expect(card(page)).to_have_attribute("data-state", "denied")
-    expect(page.get_by_text("I left the front door locked.")).to_have_count(1)
+    expect(said(page, "I left the front door locked.")).to_have_count(1)
     say(page, "Is everything locked?")
     expect(page.locator("[data-step-type=user_message]")).to_have_count(2)
 
@@ -317,18 +334,18 @@ def test_a_card_that_is_answered_while_the_page_loads_is_shown_answered(sign_in:
     happens(page, address, "decide", approve=False, **{"as": SARAH})
 
     expect(card(page)).to_have_attribute("data-state", "denied")
-    expect(page.get_by_text("I left the front door locked.")).to_have_count(1)
+    expect(said(page, "I left the front door locked.")).to_have_count(1)
 
 
 def test_errors_are_plain_sentences(sign_in: SignIn) -> None:
     page = sign_in()
     say(page, "you are too fast")
-    expect(page.get_by_text("That was a lot at once. Please try again in 20 seconds.")).to_be_visible()
+    expect(said(page, "That was a lot at once. Please try again in 20 seconds.")).to_be_visible()
     say(page, "please fail")
-    expect(page.get_by_text("The model did not answer in time.")).to_be_visible()
+    expect(said(page, "The model did not answer in time.")).to_be_visible()
     say(page, "count to sixty")
-    expect(page.get_by_text("57 58 59 60")).to_have_count(1)
-    expect(page.get_by_text("The model did not answer in time.")).to_have_count(1)
+    expect(said(page, "57 58 59 60")).to_have_count(1)
+    expect(said(page, "The model did not answer in time.")).to_have_count(1)
 
 
 def test_the_first_screen_follows_the_home(sign_in: SignIn, address: str) -> None:
@@ -362,7 +379,7 @@ def test_a_revoked_session_leads_to_the_login_and_the_others_stay(sign_in: SignI
 
     expect(page).to_have_url(re.compile(r"/login\?next="))
     say(other, "count to sixty")
-    expect(other.get_by_text("57 58 59 60")).to_be_visible()
+    expect(said(other, "57 58 59 60")).to_be_visible()
 
 
 def test_signing_out_ends_the_session_everywhere(sign_in: SignIn, address: str) -> None:
@@ -377,23 +394,32 @@ def test_signing_out_ends_the_session_everywhere(sign_in: SignIn, address: str) 
 def test_past_conversations_are_listed_searched_and_deleted(sign_in: SignIn) -> None:
     page = sign_in(SARAH)
     say(page, "Lock the back door please")
-    expect(page.get_by_text("Done. The back door is locked.")).to_be_visible()
+    expect(said(page, "Done. The back door is locked.")).to_be_visible()
     entry = page.locator("#thread-history").get_by_text("Lock the back door please")
     expect(entry).to_be_visible()
 
     page.locator("#new-chat-button").click()
     expect(page.locator("#hg-status")).to_be_visible()
     entry.click()
-    expect(page.get_by_text("Done. The back door is locked.")).to_be_visible()
-    expect(page.get_by_text("Lock back door lock · done")).to_be_visible()
+    expect(said(page, "Done. The back door is locked.")).to_be_visible()
+    unfold(page, "What I did and why")
+    expect(page.locator("[data-testid=deeds] li").last).to_contain_text("Lock Back Door Lock · confirmed")
+    expect(page.locator("[data-testid=deeds] li").last).to_contain_text("You asked: “Lock the back door please”")
     say(page, "Is everything locked?")
     expect(page.locator("[data-step-type=user_message]")).to_have_count(2)
 
     page.locator("#thread-history #thread-options").first.click()
-    expect(page.locator("#rename-thread")).to_be_hidden()
+    page.locator("#rename-thread").click()
+    page.get_by_role("dialog").get_by_role("textbox").fill("Bedtime")
+    page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
+    expect(page.locator("#thread-history").get_by_text("Bedtime")).to_be_visible()
+    page.reload()
+    expect(page.locator("#thread-history").get_by_text("Bedtime")).to_be_visible()
+
+    page.locator("#thread-history #thread-options").first.click()
     page.locator("#delete-thread").click()
     page.get_by_role("button", name="Confirm").click()
-    expect(page.locator("#thread-history").get_by_text("Lock the back door please")).to_have_count(0)
+    expect(page.locator("#thread-history").get_by_text("Bedtime")).to_have_count(0)
 
 
 def test_a_question_has_a_page_of_its_own(sign_in: SignIn, address: str) -> None:

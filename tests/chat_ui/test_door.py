@@ -143,7 +143,7 @@ async def door(tmp_path: Path, inside: Inside) -> ChatDoor:
         ("GET", "/chat/openapi.json"), ("GET", "/chat/copilot/index.js"), ("POST", "/chat/login"),
         ("GET", "/chat/login/callback"), ("POST", "/chat/auth/jwt"), ("POST", "/chat/auth/header"),
         ("GET", "/chat/auth/oauth/github"), ("POST", "/chat/project/file"), ("PUT", "/chat/project/thread/share"),
-        ("PUT", "/chat/project/element"), ("DELETE", "/chat/project/element"), ("PUT", "/chat/project/thread"),
+        ("PUT", "/chat/project/element"), ("DELETE", "/chat/project/element"),
         ("GET", "/chat/project/share/t1"), ("GET", "/chat/share/t1"), ("PUT", "/chat/feedback"),
         ("DELETE", "/chat/feedback"), ("POST", "/chat/slack/events"), ("POST", "/chat/teams/events"),
     ],
@@ -230,7 +230,7 @@ async def test_a_socket_opens_only_from_our_page_and_with_a_session(
 async def test_a_page_has_our_policy_no_foreign_permissions_and_no_foreign_links(door: ChatDoor) -> None:
     answer = await ask(door, "/chat/", headers=HTML + SIGNED_IN)
 
-    assert answer.body == b'<html><head><link rel="icon" href="/chat/favicon"></head></html>'
+    assert answer.body == b'<html lang="en"><head><link rel="icon" href="/chat/favicon"></head></html>'
     assert answer.headers["content-length"] == str(len(answer.body))
     assert "access-control-allow-origin" not in answer.headers
     assert "img-src 'self' data: blob:;" in answer.headers["content-security-policy"]

@@ -1,16 +1,18 @@
-import { BellRing, Info, Siren, TriangleAlert } from "lucide-react"
+import { Info, Siren, TriangleAlert } from "lucide-react"
+import { useState } from "react"
 
-const LEVELS = { critical: "high", emergency: "high", high: "high", warning: "medium", medium: "medium", low: "low", info: "low" }
 const ICONS = { high: Siren, medium: TriangleAlert, low: Info }
 
 const time = (at) => {
   const date = new Date(at)
-  return at && !isNaN(date) ? date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }) : ""
+  return at && !isNaN(date) ? date.toLocaleTimeString(props.language || [], { hour: "2-digit", minute: "2-digit" }) : ""
 }
 
 export default function AlertCard() {
-  const level = LEVELS[props.severity] || "medium"
-  const Icon = ICONS[level] || BellRing
+  const [asked, setAsked] = useState(false)
+  const level = props.level || "medium"
+  const Icon = ICONS[level] || TriangleAlert
+  const words = props.words || {}
   const small = [props.device, time(props.at)].filter(Boolean).join(" · ")
   return (
     <section className={"hg-alert hg-alert-" + level} role="alert" data-testid="alert-card">
@@ -18,7 +20,15 @@ export default function AlertCard() {
       <div className="hg-alert-words">
         <div className="hg-alert-title">{props.title}<span className="hg-alert-level">{props.severity}</span></div>
         {props.text ? <div className="hg-alert-text">{props.text}</div> : null}
+        {props.help ? <div className="hg-alert-help"><b>{words.help}</b> {props.help}</div> : null}
         {small ? <div className="hg-alert-small">{small}</div> : null}
+        {asked ? null : (
+          <div className="hg-replies">
+            {(props.asks || []).map((ask) => (
+              <button key={ask.message} type="button" className="hg-reply" onClick={() => { setAsked(true); sendUserMessage(ask.message) }}>{ask.label}</button>
+            ))}
+          </div>
+        )}
       </div>
     </section>)
 }

@@ -8,6 +8,7 @@ const ICONS = { unlock: LockOpen, open: DoorOpen, close: DoorClosed, disarm: Shi
 const clock = (s) => Math.floor(s / 60) + ":" + String(s % 60).padStart(2, "0")
 
 export default function ConfirmCard() {
+  const words = props.words || {}
   const [busy, setBusy] = useState("")
   const [pin, setPin] = useState("")
   const [failed, setFailed] = useState("")
@@ -28,16 +29,24 @@ export default function ConfirmCard() {
   const needsPin = props.pin_required
   const problem = failed || props.problem
   const titleId = "card-" + props.id
+  const detailId = titleId + "-detail"
 
   const press = async (approve) => {
     if (busy) return
-    if (approve && needsPin && !pin) { setFailed("Enter the PIN of your home first."); return }
+    if (approve && needsPin && !pin) { setFailed(words.pin_first); return }
     setBusy(approve ? "yes" : "no"); setFailed("")
     try {
       await callAction({ name: "decide", payload: { id: props.id, approve, pin: approve && needsPin ? pin : null } })
     } catch (error) {
-      setFailed("Your home did not answer. Please try again.")
+      setFailed(words.no_answer)
     } finally { setBusy(""); setPin("") }
+  }
+
+  // Escape leaves the card as it is and goes back to the words: no key decides by accident.
+  const keys = (event) => {
+    if (event.key !== "Escape") return
+    event.stopPropagation()
+    document.getElementById("chat-input")?.focus()
   }
 
   const Icon = ICONS[props.icon] || ShieldAlert
@@ -45,31 +54,40 @@ export default function ConfirmCard() {
   const Ending = state === "approved" ? (done ? CheckCircle2 : TriangleAlert) : state === "denied" ? CircleSlash : Clock3
 
   return (
-    <section className={"hg-card hg-card-" + state} role="group" aria-labelledby={titleId} data-testid="confirm-card" data-state={state}>
+    <section className={"hg-card hg-card-" + state} role={open ? "alertdialog" : "region"} aria-labelledby={titleId}
+      aria-describedby={open ? detailId : undefined} data-testid="confirm-card" data-state={state} onKeyDown={keys}>
       <div className="hg-card-head">
         <span className="hg-card-icon"><Icon aria-hidden="true" /></span>
         <div className="hg-card-words">
           <div className="hg-card-title" id={titleId}>{props.text}</div>
-          {open && props.detail ? <div className="hg-card-detail">{props.detail}</div> : null}
+          {open ? (
+            <div className="hg-card-detail" id={detailId}>
+              {props.before ? <div>{props.before}</div> : null}
+              <div>{[props.detail, props.who].filter(Boolean).join(" ")}</div>
+            </div>
+          ) : null}
         </div>
-        {open ? <span className={"hg-card-clock" + (left <= 30 ? " hg-soon" : "")} role="timer" aria-label={left + " seconds left"}><Clock3 aria-hidden="true" />{clock(left)}</span> : null}
+        {open ? (
+          <span className={"hg-card-clock" + (left <= 30 ? " hg-soon" : "")} role="timer" aria-live="off"
+            aria-label={(words.left || "{n}").replace("{n}", left)}><Clock3 aria-hidden="true" />{clock(left)}</span>
+        ) : null}
       </div>
       {props.effects && props.effects.length ? <ul className="hg-card-effects">{props.effects.map((e, i) => <li key={i}>{e}</li>)}</ul> : null}
       {open ? (
         <form className="hg-card-form" onSubmit={(e) => { e.preventDefault(); press(true) }}>
           {needsPin ? (
             <Input className="hg-card-pin" type="password" inputMode="numeric" autoComplete="off" maxLength={12} placeholder="PIN"
-              aria-label="PIN of your home" value={pin} onChange={(e) => setPin(e.target.value)} disabled={!!busy} />
+              aria-label={words.pin} value={pin} onChange={(e) => setPin(e.target.value)} disabled={!!busy} />
           ) : null}
-          <Button type="submit" disabled={!!busy} aria-describedby={titleId}>{busy === "yes" ? "One moment…" : props.yes}</Button>
-          <Button type="button" variant="outline" disabled={!!busy} onClick={() => press(false)} aria-describedby={titleId}>{props.no}</Button>
+          <Button type="submit" disabled={!!busy} aria-describedby={titleId}>{busy === "yes" ? words.moment : props.yes}</Button>
+          <Button type="button" variant="outline" disabled={!!busy} onClick={() => press(false)} aria-describedby={titleId}>{busy === "no" ? words.moment : props.no}</Button>
         </form>
       ) : null}
       <div aria-live="polite">
         {open && problem ? <div className="hg-card-problem" role="alert">{problem}</div> : null}
         {!open ? (
           <div className="hg-card-ending">
-            <div className="hg-card-result"><Ending aria-hidden="true" />{state === "expired" ? "This question has expired. Nothing was changed." : props.result}</div>
+            <div className="hg-card-result"><Ending aria-hidden="true" />{state === "expired" ? words.expired : props.result}</div>
             {(props.outcome || []).map((o, i) => (
               <div key={i} className={"hg-card-outcome hg-" + o.outcome}>{o.device ? <b>{o.device}</b> : null}<span>{o.said}</span></div>
             ))}
