@@ -95,7 +95,11 @@
         if (say(key) && found.getAttribute("aria-label") !== say(key)) found.setAttribute("aria-label", say(key))
       }
     }
-    for (const found of document.querySelectorAll("button:has(> svg.lucide-panel-left, > svg.lucide-sidebar):not([aria-label])")) found.setAttribute("aria-label", say("sidebar"))
+    for (const [icon, key] of [["copy", "copy"], ["arrow-down", "down"], ["ellipsis", "options"]]) {
+      for (const found of document.querySelectorAll(`button:has(> svg.lucide-${icon}):not([aria-label])`)) {
+        if (say(key)) found.setAttribute("aria-label", say(key))
+      }
+    }
     for (const image of document.querySelectorAll('img[alt^="Avatar for"], img[alt="logo"]')) image.alt = image.alt === "logo" ? "HomeGuard" : ""
     const main = document.querySelector("main")
     if (main && say("chat") && main.getAttribute("aria-label") !== say("chat")) main.setAttribute("aria-label", say("chat"))
@@ -132,9 +136,10 @@
     for (const row of home.rows) {
       list.append(make("div", { class: "hg-home-row", "data-tone": row.tone, "data-icon": row.icon }, make("dt", {}, row.label), make("dd", {}, row.value)))
     }
-    const fold = make("button", { id: "hg-home-fold", type: "button", "aria-expanded": String(unfolded), "aria-controls": "hg-home-rows" },
+    const fold = make("button", { id: "hg-home-fold", type: "button", "aria-expanded": String(unfolded), "aria-controls": "hg-home-body" },
       make("span", { class: "hg-home-short" }, home.short), make("span", { class: "hg-unseen" }, say(unfolded ? "less" : "more")))
     fold.addEventListener("click", () => { unfolded = !unfolded; drawHome.again() })
+    const close = (event) => { if (event.key === "Escape" && unfolded) { unfolded = false; drawHome.again(); document.getElementById("hg-home-fold")?.focus() } }
     const choice = make("select", { id: "hg-language", "aria-label": say("language") })
     for (const [code, called] of Object.entries(languages)) {
       const option = make("option", { value: code, lang: code }, called)
@@ -146,8 +151,9 @@
       location.reload()
     })
     const fresh = make("aside", { id: "hg-home", "aria-label": say("home"), "data-tone": home.tone, "data-unfolded": String(unfolded) },
-      make("h2", {}, home.head), fold, list, make("div", { class: "hg-home-foot" }, choice))
+      make("h2", {}, home.head), fold, make("div", { id: "hg-home-body" }, list, make("div", { class: "hg-home-foot" }, choice)))
     fresh.dataset.drawn = drawn
+    fresh.addEventListener("keydown", close)
     if (old) old.remove()
     header.after(fresh)
     if (focused) document.getElementById(focused)?.focus()

@@ -60,18 +60,18 @@ export default function ConfirmCard() {
         <span className="hg-card-icon"><Icon aria-hidden="true" /></span>
         <div className="hg-card-words">
           <div className="hg-card-title" id={titleId}>{props.text}</div>
-          {open ? (
-            <div className="hg-card-detail" id={detailId}>
-              {props.before ? <div>{props.before}</div> : null}
-              <div>{[props.detail, props.who].filter(Boolean).join(" ")}</div>
-            </div>
-          ) : null}
         </div>
         {open ? (
           <span className={"hg-card-clock" + (left <= 30 ? " hg-soon" : "")} role="timer" aria-live="off"
             aria-label={(words.left || "{n}").replace("{n}", left)}><Clock3 aria-hidden="true" />{clock(left)}</span>
         ) : null}
       </div>
+      {open ? (
+        <div className="hg-card-detail" id={detailId}>
+          {props.before ? <div>{props.before}</div> : null}
+          <div>{[props.detail, props.who].filter(Boolean).join(" ")}</div>
+        </div>
+      ) : null}
       {props.effects && props.effects.length ? <ul className="hg-card-effects">{props.effects.map((e, i) => <li key={i}>{e}</li>)}</ul> : null}
       {open ? (
         <form className="hg-card-form" onSubmit={(e) => { e.preventDefault(); press(true) }}>

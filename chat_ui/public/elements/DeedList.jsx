@@ -15,7 +15,7 @@ export default function DeedList() {
         {rows.map((row, i) => {
           const Icon = row.kind === "read" && row.look === "done" ? Search : ICONS[row.look] || CircleHelp
           return (
-            <li key={i} className={"hg-deed hg-step-" + row.look} data-look={row.look}>
+            <li key={i} className={"hg-deed hg-step-" + row.look} data-look={row.look} data-kind={row.kind}>
               <Icon aria-hidden="true" />
               <div className="hg-deed-words">
                 <div><span className="hg-deed-text">{row.text}</span>{row.said ? <span className="hg-deed-said"> · {row.said}</span> : null}</div>
