@@ -29,6 +29,8 @@ DRAIN_LIMIT: Final = 64 * 1024
 SIGNED_OUT: Final = 4401
 RESTARTING: Final = 1012
 _RETRY_AFTER_S: Final = 5.0
+#: So long does a request wait for the chat library to be there.
+_OPENING_WAIT_S: Final = 15.0
 _LANGUAGE_ASKED: Final = re.compile(rb"((?:^|&)language=)[^&]*")
 
 
@@ -146,10 +148,13 @@ class ChatDoor:
         language = wanted(guard.cookie(headers, CHOICE), headers.get("accept-language", ""))
         if kind == "http" and await self._own_page(path, method, bool(session_id), language, headers, send):
             return
+        if self._chat is None and session_id:
+            self._start()  # a page that outlived a restart knocks without being loaded again
+        if self._chat is None and kind == "http" and self._opening is not None:
+            # A page that is told "not now" where it asks who its person is takes them for signed out.
+            await asyncio.wait({self._opening}, timeout=_OPENING_WAIT_S)
         chat = self._chat
         if chat is None or self._closed:
-            if session_id:
-                self._start()  # a page that outlived a restart knocks with its socket only
             await _refuse(scope, guard.Verdict("reject", 503), receive, send)
             return
         if kind == "http" and _too_long(headers):

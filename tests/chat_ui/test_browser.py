@@ -1,146 +1,27 @@
 """The chat in a real browser, in front of a fake home: what a person sees, does and gets back."""
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from visit import (
+    JOHN,
+    MARKS,
+    SARAH,
+    SignIn,
+    card,
+    expect,
+    following,
+    happens,
+    press,
+    reached,
+    said,
+    say,
+    told,
+    unfold,
+)
 
-playwright = pytest.importorskip("playwright.sync_api")
-expect = playwright.expect
-expect.set_options(timeout=30_000)
-
-CHROMIUM = Path("/usr/bin/chromium")
-JOHN, SARAH = "john@example.com", "sarah@example.com"
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium at /usr/bin/chromium"),
-    pytest.mark.timeout(120),
-]
-SignIn = Callable[..., Any]
-#: Keeps the page's sockets at hand, so that a test can break them.
-KEEP_SOCKETS = """
-window.kept = [];
-window.WebSocket = class extends window.WebSocket { constructor(...a) { super(...a); window.kept.push(this); } };
-"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as engine:
-        launched = engine.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def sign_in(browser: Any, address: str) -> Iterator[SignIn]:
-    """Opens the chat as somebody, by the login page; fails if any page asked another host or broke."""
-    contexts, foreign, broken = [], [], []
-
-    def watch(page: Any) -> None:
-        own = (address, address.replace("http", "ws"), "data:", "blob:")
-        page.on("request", lambda request: request.url.startswith(own) or foreign.append(request.url))
-        # What our own policy stopped has not left the browser.
-        page.on("requestfailed", lambda request: request.failure == "csp" and foreign.remove(request.url))
-        page.on("pageerror", lambda error: broken.append(str(error)))
-
-    def sign_in(email: str = JOHN, path: str = "/chat/", **options: Any) -> Any:
-        context = browser.new_context(viewport={"width": 1200, "height": 800}, **options)
-        contexts.append(context)
-        context.set_default_timeout(20_000)
-        context.add_init_script(KEEP_SOCKETS)
-        page = context.new_page()
-        watch(page)
-        page.goto(address + path)
-        expect(page).to_have_url(re.compile("/login"))
-        page.select_option("#demo-user", email)
-        page.click("#go")
-        page.wait_for_url(f"**{path}")
-        return page
-
-    yield sign_in
-    for context in contexts:
-        context.close()
-    assert foreign == []
-    assert broken == []
-
-
-@pytest.fixture(autouse=True)
-def clean(browser: Any, address: str) -> Iterator[None]:
-    """Every test begins with no open card and ends with what it set taken back."""
-    yield
-    context = browser.new_context()
-    signed = context.request.post(f"{address}/api/v1/auth/login", data={"email": JOHN, "password": "demo123"})
-    assert signed.ok
-    for card in context.request.get(f"{address}/api/v1/confirmations").json()["items"]:
-        context.request.post(f"{address}/api/v1/confirmations/{card['id']}", data={"approve": False})
-    context.request.post(f"{address}/fake/set", data={"card_seconds": 300, "pin": None, "cards_after_s": 0})
-    context.close()
-
-
-def say(page: Any, text: str) -> None:
-    page.locator("#chat-input").click()
-    page.keyboard.type(text)
-    for _ in range(200):
-        # Before the socket is open Enter does nothing and the words stay where they are.
-        page.keyboard.press("Enter")
-        page.wait_for_timeout(150)
-        if text not in page.locator("#chat-input").inner_text() + page.locator("#chat-input").input_value():
-            return
-    raise AssertionError("the chat did not take the message")
-
-
-def unfold(page: Any, head: str) -> None:
-    page.locator("[data-testid=deeds] > summary", has_text=head).last.click()
-
-
-def said(page: Any, text: str) -> Any:
-    """What stands in the conversation; an answer is also in the unseen line that is read aloud."""
-    return page.locator("[data-step-type]").get_by_text(text)
-
-
-def card(page: Any) -> Any:
-    return page.locator("[data-testid=confirm-card]")
-
-
-def press(page: Any, name: str) -> None:
-    """A button of the card that is open; again where the card was drawn anew under the pointer, so that the page sent
-    nothing."""
-    for _ in range(3):
-        try:
-            with page.expect_request("**/project/action", timeout=15_000):
-                card(page).get_by_role("button", name=name).click(timeout=5_000)
-        except playwright.TimeoutError:
-            continue
-        return
-    raise AssertionError("the page did not send the press")
-
-
-def happens(page: Any, address: str, what: str, **data: Any) -> None:
-    assert page.request.post(f"{address}/fake/{what}", data=data).ok
-
-
-def told(page: Any, address: str, **data: Any) -> Any:
-    """What the fake home counts, after it was given these settings."""
-    return page.request.post(f"{address}/fake/set", data=data).json()
-
-
-def reached(page: Any, address: str, name: str, count: int) -> None:
-    """Waits until the fake home has counted so many."""
-    for _ in range(600):
-        if told(page, address)[name] >= count:
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"{name} did not come to {count}")
-
-
-def following(page: Any, address: str, count: int) -> None:
-    """Waits until `count` chats follow the home."""
-    reached(page, address, "listeners", count)
+pytestmark = MARKS
 
 
 def test_the_whole_way_from_login_to_an_unlocked_door(sign_in: SignIn, address: str) -> None:

@@ -50,6 +50,8 @@ class FakeHome:
     cards_after_s: float = 0.0
     cards_asked: int = 0
     titles: dict[str, str] = field(default_factory=dict)
+    #: Turn -> (thread, answer): what a turn that was cut off says when the server is back.
+    unfinished: dict[str, tuple[str, str]] = field(default_factory=dict)
     mode: Json = field(default_factory=lambda: {"mode": "home", "arm_state": "disarmed"})
     measured: list[float] = field(default_factory=lambda: [20.0 + n % 12 / 4 for n in range(48)])
     pin: str | None = None
@@ -59,6 +61,7 @@ class FakeHome:
     history: dict[str, list[Json]] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     listeners: set[asyncio.Queue[tuple[str, Json]]] = field(default_factory=set)
+    followed: asyncio.Event = field(default_factory=asyncio.Event)
     users: dict[str, Json] = field(
         default_factory=lambda: {
             "john@example.com": {"id": "u-john", "name": "John Miller", "role": "owner"},
@@ -80,7 +83,7 @@ class FakeHome:
 
     def kept(self) -> Json:
         """What survives a restart."""
-        return {k: v for k, v in vars(self).items() if k not in ("listeners",)}
+        return {k: v for k, v in vars(self).items() if k not in ("listeners", "followed")}
 
     def token(self, email: str) -> str:
         session = secrets.token_hex(8)
@@ -104,6 +107,11 @@ class FakeHome:
         for listener in self.listeners:
             listener.put_nowait((name, data))
 
+    def change(self, device_id: str, state: Json) -> None:
+        self.devices[device_id]["state"] |= state
+        said = {"device_id": device_id, "event_type": "state_changed", "state": state, "data": {}}
+        self.publish("device_event", said | {"timestamp": now().isoformat()})
+
     def remember(self, thread: str, turn: str, role: str, text: str, **more: Any) -> None:
         item = {"id": secrets.token_hex(6), "thread_id": thread, "turn_id": turn, "role": role, "text": text}
         self.history.setdefault(thread, []).append(item | {"at": now().isoformat(), "calls": [], "commands": []} | more)
@@ -121,6 +129,15 @@ class FakeHome:
         self.cards[card["id"]] = card
         self.publish("confirmation", card)
         return card
+
+    async def finish_turns(self) -> None:
+        """What was cut off goes on to its end, once somebody follows the home again."""
+        if self.unfinished:
+            await self.followed.wait()
+        for turn, (thread, answer) in self.unfinished.items():
+            self.remember(thread, turn, "assistant", answer)
+            self.publish("agent_response", {"thread_id": thread, "turn_id": turn, "message": answer, "commands": []})
+        self.unfinished.clear()
 
     async def decide(self, card: Json, email: str, approve: bool) -> None:
         card |= {"state": "approved" if approve else "denied", "decided_by": self.users[email]["id"]}
@@ -211,7 +228,7 @@ async def script(home: FakeHome, text: str, thread: str, turn: str) -> AsyncIter
     elif "dark" in wanted:
         answer = "Want me to turn on the porch light and close the garage?"
     elif "lock the back" in wanted or wanted == "the back door":
-        home.devices["back_door_lock"]["state"]["lock"] = "locked"
+        home.change("back_door_lock", {"lock": "locked"})
         arguments = {"device_id": "back_door_lock", "command": "lock"}
         async for event in call("devices", "control_device", arguments, {"outcome": "confirmed"}):
             yield event
@@ -229,6 +246,9 @@ async def script(home: FakeHome, text: str, thread: str, turn: str) -> AsyncIter
         answer = "Look: ![leak](http://10.9.8.7/leak.png?secret=1)"
     elif "count" in wanted:
         answer = " ".join(str(n) for n in range(1, 61))
+        home.unfinished[turn] = thread, answer
+        async for event in call("devices", "get_home_summary", {}, {"total_devices": 5}):
+            yield event
     else:
         state = {d["name"]: d["state"] for d in home.devices.values()}
         async for event in call("devices", "get_home_summary", {}, {"total_devices": 5, "devices": state}):
@@ -240,6 +260,7 @@ async def script(home: FakeHome, text: str, thread: str, turn: str) -> AsyncIter
     for word in streamed.split(" "):
         yield "token", {"text": word + " "}
         await asyncio.sleep(0.05 if "count" in wanted else 0.01)
+    home.unfinished.pop(turn, None)
     home.remember(thread, turn, "assistant", answer, calls=calls, commands=commands, confirmations=cards)
     yield "answer", {"text": answer, "evidence": []}
     # Every turn is told to the person's other screens, this one among them.
@@ -374,6 +395,7 @@ def build(home: FakeHome) -> Starlette:
     async def live(session: str) -> AsyncIterator[Json]:
         queue: asyncio.Queue[tuple[str, Json]] = asyncio.Queue(maxsize=1000)
         home.listeners.add(queue)
+        home.followed.set()
         try:
             while session not in home.revoked:
                 name, data = await queue.get()
@@ -394,15 +416,15 @@ def build(home: FakeHome) -> Starlette:
                     home.revoked.add(session)
                     home.publish("session", {"session_id": session, "revoked": True})
         elif what == "device":
-            home.devices[body["id"]]["state"] |= body["state"]
-            said = {"device_id": body["id"], "event_type": "state_changed", "state": body["state"], "data": {}}
-            home.publish("device_event", said | {"timestamp": now().isoformat()})
+            home.change(body["id"], body["state"])
         elif what == "mode":
             home.mode |= body
             home.publish("mode", body)
         elif what == "set":
             home.card_seconds, home.pin = body.get("card_seconds", home.card_seconds), body.get("pin", home.pin)
             home.cards_after_s = body.get("cards_after_s", home.cards_after_s)
+            if body.get("anew"):
+                home.devices, home.mode = FakeHome().devices, FakeHome().mode
         return JSONResponse({"ok": True, "listeners": len(home.listeners), "cards_asked": home.cards_asked})
 
     async def page(request: Request) -> Response:
@@ -484,8 +506,10 @@ def main() -> None:
         await door.open()
         async with asyncio.TaskGroup() as group:
             group.create_task(server.serve())
+            finishing = group.create_task(home.finish_turns())
             await end.wait()
             await door.close()
+            finishing.cancel()
             server.should_exit = True
         given.keep.write_bytes(pickle.dumps(home.kept()))
 
