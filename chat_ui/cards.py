@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from chat_ui.hours import clock, moment_of
 from chat_ui.languages import DEFAULT, Words, words_in
 from chat_ui.looks import named
 
@@ -61,21 +62,20 @@ def card_props(card: Json, now: datetime, words: Words, *, me: str = "", problem
 _CARD_WORDS: Final = ("name", "left", "moment", "pin", "pin_first", "no_answer", "expired")
 
 
-def alert_props(alert: Json, words: Words) -> dict[str, Any]:
-    """What `AlertCard.jsx` draws; `help` is what to do about it, `asks` are things to say."""
+def alert_props(alert: Json, home: Json, words: Words, *, device: str = "") -> dict[str, Any]:
+    """What `AlertCard.jsx` draws; `help` is what to do about it, `asks` are things to say. `device`: its name."""
     severity, kind = str(alert.get("severity") or "info").lower(), str(alert.get("kind") or "")
-    device = str(alert.get("device_name") or alert.get("device_id") or "").replace("_", " ")
+    at = moment_of(alert.get("at"))
     return {
         "level": _LEVELS.get(severity, "medium"),
         "severity": words.find(f"severity.{severity}", severity),
         "title": str(alert.get("title") or words.say("alert.title")),
         "text": str(alert.get("text") or alert.get("message") or ""),
-        "device": device,
-        "at": str(alert.get("at") or ""),
+        "device": device or str(alert.get("device_id") or "").replace("_", " "),
+        "at": clock(at, home, words) if at is not None else "",
         "help": words.find(f"help.{kind}"),
         "asks": [{"label": words.say("alert.what_happened"), "message": "What happened in the last hour?"}],
         "words": {"help": words.say("alert.help")},
-        "language": words.language,
     }
 
 

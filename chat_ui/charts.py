@@ -7,11 +7,11 @@ import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal
-from zoneinfo import ZoneInfo
 
-from chat_ui.languages import DEFAULT, Words
+from chat_ui.hours import clock, moment_of, zone_of
+from chat_ui.languages import Words
 
 Json = Mapping[str, Any]
 
@@ -70,7 +70,7 @@ def windows_of(answer: Json) -> list[Window]:
     """The windows of an answer of `/analytics/aggregates`, oldest first; what cannot be read is left out."""
     found = []
     for item in answer.get("items") or []:
-        start = _moment(item.get("start"))
+        start = moment_of(item.get("start"))
         numbers = [item.get(k) for k in ("average", "minimum", "maximum")]
         if start is not None and all(isinstance(n, int | float) and math.isfinite(n) for n in numbers):
             found.append(Window(start=start, average=numbers[0], minimum=numbers[1], maximum=numbers[2]))
@@ -83,7 +83,7 @@ def line_props(
     """What `Chart.jsx` draws of a metric over time; None when there is too little to see."""
     if len(windows) < _FEWEST:
         return None
-    zone, clock, shown = _zone(home), _clock(home, words), list(windows)
+    shown = list(windows)
     if unit == "°C" and home.get("unit_system") == "us":
         unit, shown = "°F", [_fahrenheit(w) for w in windows]
     name = words.find(f"metric.{wanted.metric}", wanted.metric.rsplit("_", 1)[0].replace("_", " "))
@@ -93,13 +93,13 @@ def line_props(
     says = {
         "name": name,
         "device": device,
-        "from": _at(wanted.start, zone, span, clock),
-        "to": _at(wanted.end, zone, span, clock),
+        "from": _at(wanted.start, home, span, words),
+        "to": _at(wanted.end, home, span, words),
     }
     text = words.say(
         "chart.line", **says, unit=unit, average=_number(average),
-        low=_number(low.minimum), low_at=_at(low.start, zone, span, clock),
-        high=_number(high.maximum), high_at=_at(high.start, zone, span, clock),
+        low=_number(low.minimum), low_at=_at(low.start, home, span, words),
+        high=_number(high.maximum), high_at=_at(high.start, home, span, words),
     )  # fmt: skip
     return {
         "kind": "line",
@@ -107,14 +107,14 @@ def line_props(
         "unit": unit,
         "text": text,
         "points": [
-            {"at": w.start.timestamp(), "label": _at(w.start, zone, span, clock), "value": round(w.average, 2),
+            {"at": w.start.timestamp(), "label": _at(w.start, home, span, words), "value": round(w.average, 2),
              "low": round(w.minimum, 2), "high": round(w.maximum, 2)}
             for w in shown
         ],
         "gap_s": wanted.every_minutes * 60 * _GAP,
         "ticks": ticks(low.minimum, high.maximum),
         "marks": [
-            {"at": at.timestamp(), "label": _at(at, zone, span, clock)}
+            {"at": at.timestamp(), "label": _at(at, home, span, words)}
             for at in (wanted.start + span * n / 4 for n in range(5))
         ],
         "words": _table_words(words, line=True),
@@ -123,7 +123,7 @@ def line_props(
 
 def bars_props(wanted: Wish, windows: Sequence[Sequence[Window]], *, home: Json, words: Words) -> dict[str, Any] | None:
     """What `Chart.jsx` draws of the energy of each local day; `windows` are hourly averages of power by device."""
-    zone = _zone(home)
+    zone = zone_of(home)
     days: dict[date, float] = {}
     for device in windows:
         for window in device:
@@ -164,8 +164,8 @@ def ticks(low: float, high: float) -> list[float]:
 
 def _of_history(arguments: Json, now: datetime) -> Wish | None:
     device_id, metric = str(arguments.get("device_id") or ""), str(arguments.get("metric") or "")
-    end = _moment(arguments.get("end")) or now
-    start = _moment(arguments.get("start")) or (None if arguments.get("at") else end - timedelta(hours=24))
+    end = moment_of(arguments.get("end")) or now
+    start = moment_of(arguments.get("start")) or (None if arguments.get("at") else end - timedelta(hours=24))
     if not device_id or not metric or start is None or not timedelta(hours=1) <= end - start <= _LONGEST:
         return None
     hours = (end - start) / timedelta(hours=1)
@@ -173,32 +173,12 @@ def _of_history(arguments: Json, now: datetime) -> Wish | None:
     return Wish(kind="line", device_id=device_id, metric=metric, start=start, end=end, every_minutes=every)
 
 
-def _moment(text: object) -> datetime | None:
-    """A moment with its zone; one without is the home's own, which is not known here: no chart."""
-    try:
-        at = datetime.fromisoformat(str(text)) if text else None
-    except ValueError:
-        return None
-    return at.astimezone(UTC) if at is not None and at.tzinfo is not None else None
-
-
-def _zone(home: Json) -> tzinfo:
-    try:
-        return ZoneInfo(str(home.get("time_zone") or "UTC"))
-    except (KeyError, ValueError, OSError):
-        return UTC
-
-
-def _clock(home: Json, words: Words) -> str:
-    """How the time of day is written: as in the home's country, where its language is spoken."""
-    return "%I:%M %p" if home.get("unit_system") == "us" and words.language == DEFAULT else "%H:%M"
-
-
-def _at(moment: datetime, zone: tzinfo, span: timedelta, clock: str) -> str:
-    local = moment.astimezone(zone)
+def _at(moment: datetime, home: Json, span: timedelta, words: Words) -> str:
+    hour = clock(moment, home, words)
     if span <= timedelta(hours=30):
-        return f"{local:{clock}}".removeprefix("0")
-    return f"{local:%m-%d} {local:{clock}}" if span < timedelta(days=8) else f"{local:%m-%d}"
+        return hour
+    day = f"{moment.astimezone(zone_of(home)):%m-%d}"
+    return f"{day} {hour}" if span < timedelta(days=8) else day
 
 
 def _day(day: date, words: Words) -> str:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from chat_ui.facts import changed, facts_of
+from chat_ui.facts import changed, facts_of, name_of
 from chat_ui.languages import Words
 from chat_ui.rest import Rest, RestProblem, SignedOut
 from chat_ui.status import home_card, opening
@@ -71,6 +71,11 @@ class HomeWatch:
                 return
             self._devices = after
         self._due.set()
+
+    def name_of(self, device_id: str) -> str:
+        """What a device is called; empty for one that is not known here."""
+        device = (self._devices or {}).get(device_id)
+        return name_of(device) if device is not None else ""
 
     async def keep_telling(self) -> None:
         """Tells the page what has changed, for as long as it is open."""

@@ -82,6 +82,7 @@ def write_root(root: Path) -> None:
         texts = json.loads((theirs / "en-US.json").read_text(encoding="utf-8"))
         said = json.dumps(_merged(texts, library_texts(language)), ensure_ascii=False, indent=1)
         (settings / "translations" / f"{language}.json").write_text(said, encoding="utf-8")
+        (root / f"chainlit_{language}.md").write_text("", encoding="utf-8")
 
 
 def _chainlit_folder() -> Path:

@@ -341,7 +341,9 @@ class Talk:
             return
         self._alerts[alert_id] = None
         _bound(self._alerts)
-        element = cl.CustomElement(name="AlertCard", display="inline", props=cards.alert_props(alert, self._words))
+        device = self._home.name_of(str(alert.get("device_id") or ""))
+        props = cards.alert_props(alert, self._home.home, self._words, device=device)
+        element = cl.CustomElement(name="AlertCard", display="inline", props=props)
         await cl.Message(content="", author="Alarm", elements=[element]).send()
 
     async def _signed_out(self) -> None:

@@ -15,6 +15,8 @@ Json = dict[str, Any]
 
 #: A token is a frame on the socket; so many a second are enough for the eye.
 _BATCH_S: Final = 0.03
+#: A turn that is over by then does not say what it is at.
+_PATIENCE_S: Final = 0.4
 
 
 class TurnView:
@@ -33,6 +35,8 @@ class TurnView:
         self._message: Any = None
         self._waiting = ""
         self._flush: asyncio.Task[None] | None = None
+        self._patience: asyncio.Task[None] | None = None
+        self._is_drawn = False
 
     @property
     def message_id(self) -> str | None:
@@ -41,17 +45,21 @@ class TurnView:
 
     async def token(self, text: str) -> None:
         self._waiting += text
-        if self._flush is None:
+        if self._message is None:
+            await self._send_waiting()  # the first words at once
+        elif self._flush is None:
             self._flush = asyncio.create_task(self._flush_soon())
 
     async def tool_start(self, data: Json) -> None:
         await self._withdraw_words()
         self.deeds.started(data)
-        await self.draw_deeds()
+        if self._patience is None:
+            self._patience = asyncio.create_task(self._draw_later())
 
     async def tool_end(self, data: Json) -> None:
         self.deeds.ended(data)
-        await self.draw_deeds()
+        if self._is_drawn:
+            await self.draw_deeds()
 
     async def outcome(self, command: Json) -> None:
         self.deeds.came(command)
@@ -70,6 +78,8 @@ class TurnView:
     async def end(self) -> None:
         """Whatever still runs is closed; streamed words without a final answer stay as they are."""
         await self._stop_flush()
+        if self._patience is not None:
+            self._patience.cancel()
         if self._message is not None and not self.text:
             self.text = self._message.content
             await self._message.update()
@@ -78,7 +88,13 @@ class TurnView:
                 call["status"] = "error"
         await self.draw_deeds()
 
+    async def _draw_later(self) -> None:
+        """A turn that takes long says at what it is; a short one goes straight to its answer."""
+        await asyncio.sleep(_PATIENCE_S)
+        await self.draw_deeds()
+
     async def draw_deeds(self) -> None:
+        self._is_drawn = True
         if not self.deeds.calls or not self.turn_id:
             return
         await self._begin()

@@ -58,9 +58,22 @@
   // second connection is the one that stays. A press that came before the server knew this page goes again: nothing
   // has happened until then, which the answer says by its code.
   const ask = window.fetch.bind(window)
+  // Every card and list asks for its own source: it is fetched once, and before the first one is drawn.
+  const sources = new Map()
+  const element = async (address) => {
+    if (!sources.has(address)) {
+      const source = ask(address).then((answer) => { if (!answer.ok) throw new Error(answer.status); return answer.text() })
+      source.catch(() => sources.delete(address))
+      sources.set(address, source)
+    }
+    return new Response(await sources.get(address), { headers: { "content-type": "text/plain" } })
+  }
+  const ELEMENTS = ["DeedList", "ConfirmCard", "PlanList", "Chart", "QuickReplies", "AlertCard"]
+  addEventListener("load", () => setTimeout(() => ELEMENTS.forEach((which) => element(location.origin + "/chat/public/elements/" + which + ".jsx").catch(() => {})), 500))
   const wait = (ms) => new Promise((done) => setTimeout(done, ms))
   window.fetch = async (input, options) => {
     const address = String(input && input.url ? input.url : input)
+    if (/\/public\/elements\/\w+\.jsx$/.test(address)) return element(address)
     if (address.endsWith("/chat/set-session-cookie")) return new Response("{}", { headers: { "content-type": "application/json" } })
     let answer = await ask(input, options)
     if (!address.endsWith("/project/action")) return answer

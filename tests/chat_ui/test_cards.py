@@ -108,10 +108,13 @@ def test_a_card_in_another_language_is_ours_only_where_all_of_the_effect_is_know
 def test_an_alert_says_what_where_how_bad_and_what_to_do() -> None:
     alert = {"id": "a", "severity": "CRITICAL", "kind": "water_leak", "title": "Leak", "text": "Water",
              "device_id": "kitchen_leak", "at": "t"}  # fmt: skip
-    props = alert_props(alert, EN)
+    home = {"time_zone": "America/New_York", "unit_system": "us"}
+    props = alert_props({**alert, "at": "2026-01-05T12:05:00Z"}, home, EN)
 
     assert (props["level"], props["severity"], props["device"]) == ("high", "critical", "kitchen leak")
+    assert (props["at"], alert_props(alert, home, EN)["at"]) == ("7:05 AM", "")
+    assert alert_props(alert, home, EN, device="Leak sensor")["device"] == "Leak sensor"
     assert (props["title"], props["text"]) == ("Leak", "Water")
     assert props["help"].startswith("Shut the main water valve")
-    assert alert_props({**alert, "kind": "never heard of"}, EN)["help"] == ""
-    assert alert_props(alert, DE)["severity"] == "kritisch"
+    assert alert_props({**alert, "kind": "never heard of"}, {}, EN)["help"] == ""
+    assert alert_props(alert, {}, DE)["severity"] == "kritisch"

@@ -3,17 +3,12 @@ import { useState } from "react"
 
 const ICONS = { high: Siren, medium: TriangleAlert, low: Info }
 
-const time = (at) => {
-  const date = new Date(at)
-  return at && !isNaN(date) ? date.toLocaleTimeString(props.language || [], { hour: "2-digit", minute: "2-digit" }) : ""
-}
-
 export default function AlertCard() {
   const [asked, setAsked] = useState(false)
   const level = props.level || "medium"
   const Icon = ICONS[level] || TriangleAlert
   const words = props.words || {}
-  const small = [props.device, time(props.at)].filter(Boolean).join(" · ")
+  const small = [props.device, props.at].filter(Boolean).join(" · ")
   return (
     <section className={"hg-alert hg-alert-" + level} role="alert" data-testid="alert-card">
       <span className="hg-alert-icon"><Icon aria-hidden="true" /></span>
