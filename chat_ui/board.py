@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-import chainlit as cl
+from chainlit.context import context
 
 Json = dict[str, Any]
 
@@ -26,7 +26,7 @@ class Board:
         self._drawn[element_id] = name, message_id, props
         while len(self._drawn) > _REMEMBERED:
             del self._drawn[next(iter(self._drawn))]
-        await element(name, element_id, message_id, props).update()
+        await send(name, element_id, message_id, props)
 
     def forget(self, element_id: str) -> None:
         """What the page shows of it now is not known: the next `put` draws it."""
@@ -36,11 +36,20 @@ class Board:
         """Everything except elements of the name `but`: the page may have missed what was sent of it."""
         for element_id, (name, message_id, props) in list(self._drawn.items()):
             if name != but:
-                await element(name, element_id, message_id, props).update()
+                await send(name, element_id, message_id, props)
 
 
-def element(name: str, element_id: str, message_id: str, props: Json) -> Any:
-    return cl.CustomElement(id=element_id, name=name, display="inline", for_id=message_id, props=props)
+def element(name: str, element_id: str, thread_id: str, message_id: str, props: Json) -> Json:
+    """An element as the page takes it; its source is `public/elements/<name>.jsx`."""
+    return {
+        "id": element_id, "threadId": thread_id, "type": "custom", "name": name, "display": "inline",
+        "forId": message_id, "mime": "application/json", "props": props,
+    }  # fmt: skip
+
+
+async def send(name: str, element_id: str, message_id: str, props: Json) -> None:
+    """Draws it now. The library's own way would write each state of it into a file first."""
+    await context.emitter.send_element(element(name, element_id, context.session.thread_id, message_id, props))
 
 
 def _shown(props: Json) -> Json:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import chainlit as cl
 
 from chat_ui import cards
-from chat_ui.board import Board, element
+from chat_ui.board import Board
 from chat_ui.languages import Words
 from chat_ui.rest import Rest, RestProblem, SignedOut
 from chat_ui.threads import NAME
@@ -123,8 +123,7 @@ class Questions:
         message_id = self._placed.setdefault(card_id, under or cards.message_id(card_id))
         props = cards.card_props(card, datetime.now(UTC), self._words, me=self._me, problem=problem)
         if known is None and under is None:
-            drawn = element(CARD, cards.element_id(card_id), message_id, props)
-            await cl.Message(id=message_id, content="", author=NAME, elements=[drawn]).send()
+            await cl.Message(id=message_id, content="", author=NAME).send()
         await self._board.put(CARD, cards.element_id(card_id), message_id, props)
 
 

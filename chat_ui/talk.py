@@ -343,8 +343,9 @@ class Talk:
         _bound(self._alerts)
         device = self._home.name_of(str(alert.get("device_id") or ""))
         props = cards.alert_props(alert, self._home.home, self._words, device=device)
-        element = cl.CustomElement(name="AlertCard", display="inline", props=props)
-        await cl.Message(content="", author="Alarm", elements=[element]).send()
+        message = cl.Message(content="", author="Alarm")
+        await message.send()
+        await self._board.put("AlertCard", cards.element_id(alert_id), message.id, props)
 
     async def _signed_out(self) -> None:
         await self._tell_page({"signed_out": True})

@@ -11,6 +11,7 @@ from chainlit.types import PageInfo, PaginatedResponse
 from chainlit.user import PersistedUser
 
 from chat_ui import cards, charts, deeds, plans
+from chat_ui.board import element
 from chat_ui.charting import drawn_chart
 from chat_ui.languages import LANGUAGE, Words, words_in
 from chat_ui.rest import TOKEN, Rest, RestProblem, SignedOut, identifier, user_id
@@ -148,7 +149,7 @@ async def conversation(
             continue
         shown[card_id] = card
         props = cards.card_props(card, datetime.now(UTC), words, me=me)
-        elements.append(_element(cards.element_id(card_id), "ConfirmCard", thread_id, step_id, props))
+        elements.append(element("ConfirmCard", cards.element_id(card_id), thread_id, step_id, props))
     steps = [step for item in items if (step := item_step(item, thread_id)) is not None]
     done = deed_elements(items, shown, thread_id, words, me)
     drawn = await _charts(rest, token, thread_id, items, words)
@@ -181,7 +182,7 @@ def deed_elements(items: list[Json], cards_of: Mapping[str, Json], thread_id: st
     for turn_id, (step_id, told) in deeds_of(items).items():
         asked = {i: card for i, card in cards_of.items() if card.get("turn_id") == turn_id}
         props = deeds.deed_props(told, asked, words, me=me)
-        made.append(_element(deeds.element_id(turn_id), "DeedList", thread_id, step_id, props))
+        made.append(element("DeedList", deeds.element_id(turn_id), thread_id, step_id, props))
     return made
 
 
@@ -206,7 +207,7 @@ async def _charts(rest: Rest, token: str, thread_id: str, items: list[Json], wor
     for turn_id, step_id, found in wanted[-_CHARTS_SHOWN:]:
         props = await drawn_chart(rest, token, found, home, words)
         if props is not None:
-            made.append(_element(charts.element_id(turn_id), "Chart", thread_id, step_id, props))
+            made.append(element("Chart", charts.element_id(turn_id), thread_id, step_id, props))
     return made
 
 
@@ -222,7 +223,7 @@ def plan_elements(items: list[Json], cards_of: Mapping[str, Json], thread_id: st
         found = plans.steps_of(item.get("commands") or (), asked, tainted=tainted)
         if found:
             props = plans.plan_props(turn_id, found, words)
-            made[turn_id] = _element(plans.element_id(turn_id), "PlanList", thread_id, str(item["id"]), props)
+            made[turn_id] = element("PlanList", plans.element_id(turn_id), thread_id, str(item["id"]), props)
     return list(made.values())
 
 
@@ -234,13 +235,6 @@ def item_step(item: Mapping[str, Any], thread_id: str) -> Json | None:
     kind = "user_message" if role == "user" else "assistant_message"
     told = {"type": kind, "name": NAME, "output": text, "metadata": {"turn_id": str(item.get("turn_id") or "")}}
     return _step(str(item["id"]), thread_id, str(item.get("at") or "")) | told
-
-
-def _element(element_id: str, name: str, thread_id: str, step_id: str, props: Json) -> Json:
-    return {
-        "id": element_id, "threadId": thread_id, "type": "custom", "name": name, "display": "inline",
-        "forId": step_id, "mime": "application/json", "props": props,
-    }  # fmt: skip
 
 
 def _step(step_id: str, thread_id: str, at: str) -> Json:

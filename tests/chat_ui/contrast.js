@@ -1,4 +1,4 @@
-// Every visible text of a page whose contrast with what lies behind it is below AA (4.5, large 3), with its ratio.
+/* Every visible text of a page whose contrast with what lies behind it is below AA (4.5, large 3), with its ratio. */
 () => {
   const parse = (c) => { const m = c.match(/rgba?\(([^)]+)\)/); if (!m) return null; const p = m[1].split(/[ ,\/]+/).map(Number); return [p[0], p[1], p[2], p.length > 3 ? p[3] : 1] }
   const over = (f, b) => [0, 1, 2].map((i) => f[i] * f[3] + b[i] * (1 - f[3])).concat(1)
