@@ -76,6 +76,9 @@ def write_root(root: Path) -> None:
     (settings / "translations").mkdir(parents=True, exist_ok=True)
     shutil.copytree(_HERE / "public", root / "public", dirs_exist_ok=True)
     shutil.copyfile(_HERE / "config.toml", settings / "config.toml")
+    # The library takes one script, and a line of the one must not go on in the other.
+    parts = [(_HERE / "public" / name).read_bytes() for name in ("elements.js", "homeguard.js")]
+    (root / "public" / "page.js").write_bytes(b"\n;\n".join(parts))
     (root / "chainlit.md").write_text("", encoding="utf-8")
     theirs = _chainlit_folder() / "translations"
     for language in LANGUAGES:

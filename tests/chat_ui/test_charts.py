@@ -101,5 +101,6 @@ def test_ticks_are_few_in_order_and_hold_every_value(low: float, span: float) ->
 
     assert 2 <= len(found) <= 8
     assert found == sorted(set(found))
-    assert found[0] <= low + 1e-6 * max(1, abs(low))
-    assert found[-1] >= low + span - 1e-6 * max(1, abs(low + span))
+    room = 1e-6 * max(1, abs(low), span)
+    assert found[0] <= low + room
+    assert found[-1] >= low + span - room

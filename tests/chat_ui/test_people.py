@@ -187,6 +187,21 @@ def test_what_was_done_survives_a_lost_socket_too(sign_in: SignIn) -> None:
     expect(page.locator("[data-testid=deeds] li")).to_have_text([re.compile("Looked at your home")])
 
 
+def test_what_was_unfolded_and_typed_stays_when_the_talk_goes_on(sign_in: SignIn, address: str) -> None:
+    page = sign_in()
+    happens(page, address, "set", pin="2468")
+    say(page, "Is everything locked?")
+    unfold(page, "How I know this")
+    say(page, "Unlock the front door")
+    page.get_by_label("PIN of your home").fill("24")
+
+    say(page, "How warm was it?")
+    expect(page.locator("[data-testid=chart]")).to_be_visible()
+
+    expect(page.locator("[data-testid=deeds][open]")).to_have_count(1)
+    expect(page.get_by_label("PIN of your home")).to_have_value("24")
+
+
 def test_the_keyboard_alone_is_enough(sign_in: SignIn) -> None:
     page = sign_in()
     page.keyboard.press("Control+Home")
