@@ -9,6 +9,7 @@ from chainlit.context import ChainlitContextException, context
 from chainlit.data.base import BaseDataLayer
 from chainlit.types import PageInfo, PaginatedResponse
 from chainlit.user import PersistedUser
+from starlette.exceptions import HTTPException
 
 from chat_ui import cards, charts, deeds, plans
 from chat_ui.board import element
@@ -118,8 +119,12 @@ class ConversationView(BaseDataLayer):  # type: ignore[misc]  # chainlit is not 
 
     async def update_thread(self, thread_id: str, name: str | None = None, **_: Any) -> None:
         """A new name is the person's wish; everything else about a conversation the agent keeps."""
-        if name is not None and TOKEN.get():
+        if name is None or not TOKEN.get():
+            return
+        try:
             await self._rest.rename(TOKEN.get(), thread_id, name)
+        except RestProblem as problem:
+            raise HTTPException(problem.status or 503, problem.sentence(_words())) from problem
 
     async def create_step(self, step_dict: Any) -> None: ...
     async def update_step(self, step_dict: Any) -> None: ...
