@@ -433,6 +433,10 @@ class MessageView(Answer):
     confirmations: list[str]
 
 
+class NewTitle(Body):
+    title: str = Field(min_length=1, max_length=200)
+
+
 class ThreadView(Answer):
     id: str
     title: str

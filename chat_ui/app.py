@@ -7,10 +7,12 @@ from typing import Any, Final
 import chainlit as cl
 from chainlit.context import context
 
-from chat_ui import sockets, words
+from chat_ui import sockets
+from chat_ui.languages import LANGUAGE, words_in
 from chat_ui.live import HomeStreams
 from chat_ui.mounting import API_URL_VARIABLE
 from chat_ui.rest import TOKEN, Rest, RestProblem
+from chat_ui.starters import starters as fitting
 from chat_ui.talk import Talk
 from chat_ui.threads import ConversationView
 
@@ -38,7 +40,8 @@ async def on_message(message: Any) -> None:
     if not text:
         return
     if len(text) > _MESSAGE_LIMIT:
-        await cl.ErrorMessage(content=f"Please keep it under {_MESSAGE_LIMIT} characters.").send()
+        words = words_in(LANGUAGE.get())
+        await cl.ErrorMessage(content=words.say("problem.too_long", n=_MESSAGE_LIMIT)).send()
         return
     await _talk().say(text)
 
@@ -59,7 +62,7 @@ async def on_logout(request: Any, response: Any) -> dict[str, Any]:
     try:
         await _REST.sign_out(TOKEN.get())
     except RestProblem as problem:
-        return {"success": False, "problem": problem.sentence}
+        return {"success": False, "problem": problem.sentence(words_in(LANGUAGE.get()))}
     return {"success": True}
 
 
@@ -68,7 +71,7 @@ async def starters(user: Any, language: str) -> list[Any]:
         devices = await _REST.devices(TOKEN.get())
     except RestProblem:
         devices = []
-    found = words.suggestions(devices)
+    found = fitting(devices, words_in(LANGUAGE.get()))
     return [cl.Starter(label=s.label, message=s.message, icon=f"/public/icons/{s.icon}.svg") for s in found]
 
 

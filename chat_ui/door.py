@@ -3,11 +3,13 @@
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any, Final
 
 from chat_ui import guard, opening
+from chat_ui.languages import CHOICE, LANGUAGE, page_texts, wanted, words_in
 from chat_ui.rest import TOKEN
 
 log = logging.getLogger("homeguard.chat")
@@ -27,6 +29,9 @@ DRAIN_LIMIT: Final = 64 * 1024
 SIGNED_OUT: Final = 4401
 RESTARTING: Final = 1012
 _RETRY_AFTER_S: Final = 5.0
+#: So long does a request wait for the chat library to be there.
+_OPENING_WAIT_S: Final = 15.0
+_LANGUAGE_ASKED: Final = re.compile(rb"((?:^|&)language=)[^&]*")
 
 
 class _Leaving:
@@ -140,30 +145,44 @@ class ChatDoor:
             await _refuse(scope, verdict, receive, send)
             return
         send = _guarded(send)
-        if kind == "http" and await self._own_page(path, method, bool(session_id), headers, send):
+        language = wanted(guard.cookie(headers, CHOICE), headers.get("accept-language", ""))
+        if kind == "http" and await self._own_page(path, method, bool(session_id), language, headers, send):
             return
+        if self._chat is None and session_id:
+            self._start()  # a page that outlived a restart knocks without being loaded again
+        if self._chat is None and kind == "http" and self._opening is not None:
+            # A page that is told "not now" where it asks who its person is takes them for signed out.
+            await asyncio.wait({self._opening}, timeout=_OPENING_WAIT_S)
         chat = self._chat
         if chat is None or self._closed:
-            if session_id:
-                self._start()  # a page that outlived a restart knocks with its socket only
             await _refuse(scope, guard.Verdict("reject", 503), receive, send)
             return
         if kind == "http" and _too_long(headers):
             await _refuse(scope, guard.Verdict("reject", 413), receive, send)
             return
         TOKEN.set(token)
-        inner = {**scope, "root_path": guard.PREFIX, "homeguard.session_id": session_id}
+        LANGUAGE.set(language)
+        known = {"homeguard.session_id": session_id, "homeguard.language": language}
+        inner = {**scope, "root_path": guard.PREFIX, "query_string": _in(language, scope), **known}
         if "text/html" in headers.get("accept", ""):
             # A page must come uncompressed, it is rewritten on its way out.
             inner["headers"] = [(k, v) for k, v in scope["headers"] if k.lower() != b"accept-encoding"]
         if kind == "websocket":
             await self._socket(chat, inner, session_id, receive, send)
         else:
-            await chat(inner, _bounded(receive), _rewriting(send))
+            await chat(inner, _bounded(receive), _rewriting(send, language))
 
-    async def _own_page(self, path: str, method: str, signed_in: bool, headers: dict[str, str], send: Send) -> bool:
+    async def _own_page(
+        self, path: str, method: str, signed_in: bool, language: str, headers: dict[str, str], send: Send
+    ) -> bool:
         """Answers the door's own routes and the page shown while the chat library comes; True if it did."""
-        if method not in guard.SAFE_METHODS or not signed_in:
+        if method not in guard.SAFE_METHODS:
+            return False
+        if path == "/words":
+            kind, fresh = (b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-cache")
+            await _respond(send, 200, page_texts(language), [kind, fresh])
+            return True
+        if not signed_in:
             return False
         if path == "":
             await _respond(send, 307, b"", [(b"location", f"{guard.PREFIX}/".encode())])
@@ -179,7 +198,7 @@ class ChatDoor:
             return True
         if self._chat is None and "text/html" in headers.get("accept", ""):
             self._start()
-            page = opening.page(self._problem)
+            page = opening.page(self._problem, words_in(language))
             kind = (b"content-type", b"text/html; charset=utf-8")
             await _respond(send, 500 if self._problem else 200, page, [kind, (b"cache-control", b"no-store")])
             return True
@@ -311,8 +330,14 @@ def _guarded(send: Send) -> Send:
     return guarded
 
 
-def _rewriting(send: Send) -> Send:
-    """Holds an HTML answer back until it is whole, then sends it without links to other hosts."""
+def _in(language: str, scope: Scope) -> bytes:
+    """The query of a request, which asks for the visitor's language where the page asked for one."""
+    query: bytes = scope.get("query_string", b"")
+    return _LANGUAGE_ASKED.sub(b"\\g<1>" + language.encode(), query)
+
+
+def _rewriting(send: Send, language: str) -> Send:
+    """Holds an HTML answer back until it is whole, then sends it without links to other hosts, in its language."""
     start: Message | None = None
     body = b""
 
@@ -327,7 +352,7 @@ def _rewriting(send: Send) -> Send:
             body += message.get("body", b"")
             if message.get("more_body"):
                 return
-            page = guard.without_foreign_links(body)
+            page = guard.in_language(guard.without_foreign_links(body), language)
             kept = [(k, v) for k, v in start["headers"] if k.lower() != b"content-length"]
             await _respond(send, start["status"], page, kept)
             return

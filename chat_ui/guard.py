@@ -10,14 +10,14 @@ PREFIX: Final = "/chat"
 COOKIE: Final = "homeguard_session"
 
 #: Served to anyone: the files of the page itself, nothing that knows a person or a home.
-OPEN: Final = re.compile(r"^/(assets/|public/|favicon$|logo$|avatars/|auth/config$|project/translations$|health$)")
+OPEN: Final = re.compile(
+    r"^/(assets/|public/|favicon$|logo$|avatars/|auth/config$|project/translations$|words$|health$)"
+)
 #: Never served: parts of the chat library that are not ours to offer (uploads, sharing, other logins, its own docs).
 DENY: Final = re.compile(
     r"^/(mcp|copilot|docs|redoc|openapi\.json|slack|teams|auth/(oauth|header|jwt|azure)|login(/|$)|share(/|$)"
     r"|project/(share|thread/share|file$|element)|feedback)"
 )
-#: Renaming is refused because a title belongs to the conversation, which the REST API keeps.
-DENY_METHODS: Final = {("PUT", "/project/thread")}
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 #: `unsafe-eval` is needed by custom elements; `img-src 'self'` stops an answer from fetching a picture elsewhere.
@@ -26,6 +26,7 @@ CHAT_POLICY: Final = (
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; object-src 'none'; frame-ancestors 'none'; "
     "base-uri 'self'; form-action 'self'"
 )
+_HTML: Final = re.compile(rb"<html\b[^>]*>")
 _FOREIGN_LINK: Final = re.compile(rb"<link\b[^>]*https?://[^>]*>")
 
 
@@ -45,7 +46,7 @@ def judge_outside(kind: str, method: str, path: str, headers: Mapping[str, str])
     """The part of the decision that needs no session: `path` is below `/chat`, header names are lower case."""
     if kind == "http" and method in SAFE_METHODS and path == "/login":
         return Verdict("redirect", 303, login_url(f"{PREFIX}/"))
-    if DENY.match(path) or (method, path) in DENY_METHODS:
+    if DENY.match(path):
         return Verdict("reject", 404)
     unsafe = kind == "websocket" or method not in SAFE_METHODS
     origin = headers.get("origin")
@@ -97,3 +98,8 @@ def safe_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, by
 def without_foreign_links(html: bytes) -> bytes:
     """The page without `<link>`s to other hosts: with those hosts unreachable it would stay blank."""
     return _FOREIGN_LINK.sub(b"", html)
+
+
+def in_language(html: bytes, language: str) -> bytes:
+    """The page with its language named, for those who have it read to them; `language` is a code of ours."""
+    return _HTML.sub(b'<html lang="' + language.encode() + b'">', html, count=1)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from chat_ui.guard import COOKIE, PREFIX
+from chat_ui.languages import LANGUAGES, library_texts
 
 App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
@@ -56,8 +57,8 @@ def load_chainlit(root: Path, api_url: str, secret: str) -> App:
         finally:
             # Chainlit puts our folder first on the path; there its files could shadow somebody's modules.
             sys.path[:] = before
-    served: App = chainlit
-    return served
+        from chat_ui.presses import Presses
+    return Presses(chainlit)
 
 
 async def close_chainlit() -> None:
@@ -75,11 +76,16 @@ def write_root(root: Path) -> None:
     (settings / "translations").mkdir(parents=True, exist_ok=True)
     shutil.copytree(_HERE / "public", root / "public", dirs_exist_ok=True)
     shutil.copyfile(_HERE / "config.toml", settings / "config.toml")
+    # The library takes one script, and a line of the one must not go on in the other.
+    parts = [(_HERE / "public" / name).read_bytes() for name in ("elements.js", "homeguard.js")]
+    (root / "public" / "page.js").write_bytes(b"\n;\n".join(parts))
     (root / "chainlit.md").write_text("", encoding="utf-8")
-    texts = json.loads((_chainlit_folder() / "translations" / "en-US.json").read_text(encoding="utf-8"))
-    ours = json.loads((_HERE / "texts.json").read_text(encoding="utf-8"))
-    words = json.dumps(_merged(texts, ours), ensure_ascii=False, indent=1)
-    (settings / "translations" / "en-US.json").write_text(words, encoding="utf-8")
+    theirs = _chainlit_folder() / "translations"
+    for language in LANGUAGES:
+        texts = json.loads((theirs / "en-US.json").read_text(encoding="utf-8"))
+        said = json.dumps(_merged(texts, library_texts(language)), ensure_ascii=False, indent=1)
+        (settings / "translations" / f"{language}.json").write_text(said, encoding="utf-8")
+        (root / f"chainlit_{language}.md").write_text("", encoding="utf-8")
 
 
 def _chainlit_folder() -> Path:

@@ -3,6 +3,8 @@
 from html import escape
 from typing import Final
 
+from chat_ui.languages import Words
+
 SCRIPT: Final = b"""\
 const look = async () => {
   try {
@@ -36,20 +38,24 @@ _HOUSE: Final = (
 )
 
 
-def page(problem: str | None) -> bytes:
+def page(problem: str | None, words: Words) -> bytes:
     """The page as UTF-8 HTML; `problem` is why the chat could not be opened, None while it is being opened."""
     if problem is None:
-        state, words = "opening", "<h1>Your chat is opening…</h1><p>This takes a moment the first time.</p>"
-        words += '<div class="bar" role="progressbar" aria-label="Opening"><i></i></div>'
+        state, said = "opening", f"<h1>{_text(words, 'opening')}</h1><p>{_text(words, 'first')}</p>"
+        said += f'<div class="bar" role="progressbar" aria-label="{_text(words, "opening")}"><i></i></div>'
     else:
         state = "failed"
-        words = f"<h1>The chat could not be opened</h1><p>{escape(problem)}</p>"
-        words += '<p><a href="/chat/">Try again</a></p><p>Your home keeps working without it.</p>'
+        said = f"<h1>{_text(words, 'failed')}</h1><p>{escape(problem)}</p>"
+        said += f'<p><a href="/chat/">{_text(words, "again")}</a></p><p>{_text(words, "keeps")}</p>'
     refresh = '<noscript><meta http-equiv="refresh" content="2"></noscript>' if problem is None else ""
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<!doctype html><html lang="{words.language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1"><title>HomeGuard</title>'
         f'<link rel="icon" href="data:,">{refresh}<style>{_STYLE}</style></head>'
-        f'<body data-state="{state}"><main role="status">{_HOUSE}{words}</main>'
+        f'<body data-state="{state}"><main role="status">{_HOUSE}{said}</main>'
         '<script src="/chat/opening.js"></script></body></html>'
     ).encode()
+
+
+def _text(words: Words, key: str) -> str:
+    return escape(words.say(f"page.{key}"), quote=True)

@@ -4,22 +4,13 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from chat_ui.languages import Words
+from chat_ui.looks import LOOKS, named
+
 Json = Mapping[str, Any]
 Steps = list[dict[str, Any]]
 
 _SPACE: Final = uuid.UUID("0d2a4f0e-6a43-4b7e-9d58-6f1c8f5f7f2b")
-#: How far a step is -> (what the page says, how it looks).
-_SAID: Final[Mapping[str, tuple[str, str]]] = {
-    "confirmed": ("confirmed", "done"),
-    "sent": ("sent, not confirmed", "unsure"),
-    "failed": ("failed", "wrong"),
-    "refused": ("refused", "wrong"),
-    "yes": ("waits for your yes", "waiting"),
-    "card": ("waits for the card", "waiting"),
-    "approved": ("under way", "unsure"),
-    "denied": ("declined", "over"),
-    "expired": ("nobody confirmed it in time", "over"),
-}
 _NO_DIFFERENCE: Final = ("open", "")
 
 
@@ -28,15 +19,21 @@ def element_id(turn_id: str) -> str:
     return str(uuid.uuid5(_SPACE, turn_id))
 
 
-def plan_props(turn_id: str, steps: Sequence[Json]) -> dict[str, Any]:
+def plan_props(turn_id: str, steps: Sequence[Json], words: Words) -> dict[str, Any]:
     """What `PlanList.jsx` draws; its `steps` are those given, with what is said of them."""
     shown = []
     for step in steps:
-        said, look = _SAID.get(str(step.get("state")), (str(step.get("state") or ""), "unsure"))
+        state = str(step.get("state") or "")
+        look = LOOKS.get(state, "unsure")
+        said = words.find(f"outcome.{state}", state)
         reason = str(step.get("reason") or "") if look == "wrong" else ""
-        shown.append({**step, "said": f"{said}: {reason}" if reason else said, "look": look})
+        shown.append({**step, "shown": _shown(step, words), "said": f"{said}: {reason}" if reason else said,
+                      "look": look})  # fmt: skip
     done = sum(step["look"] == "done" for step in shown)
-    return {"turn_id": turn_id, "steps": shown, "head": f"{done} of {len(shown)} confirmed"}
+    return {
+        "turn_id": turn_id, "steps": shown, "name": words.say("plan.name"),
+        "head": words.say("plan.head", done=done, all=len(shown)),
+    }  # fmt: skip
 
 
 def merged(before: Sequence[Json], now: Sequence[Json]) -> Steps:
@@ -68,7 +65,7 @@ def steps_of(commands: Sequence[Json], cards: Sequence[Json], *, tainted: bool =
     steps: Steps = [
         {
             "device_id": row.get("device_id") or "", "command": row.get("command"), "state": row.get("outcome"),
-            "text": _text(row.get("command"), row.get("device")), "reason": row.get("reason"),
+            "device": str(row.get("device") or ""), "reason": row.get("reason"),
         }
         for row in commands
     ]  # fmt: skip
@@ -77,8 +74,8 @@ def steps_of(commands: Sequence[Json], cards: Sequence[Json], *, tainted: bool =
         waits = "yes" if _tier(card) <= 2 and not tainted else "card"
         asked: Steps = [
             {
-                "device_id": effect.get("device_id") or "", "command": effect.get("command"), "state": waits,
-                "text": _text(effect.get("command") or effect.get("kind"), effect.get("device_name")),
+                "device_id": effect.get("device_id") or "", "command": effect.get("command") or effect.get("kind"),
+                "device": str(effect.get("device_name") or ""), "state": waits,
                 "confirmation_id": str(card.get("id") or ""),
             }
             for effect in card.get("effects") or ()
@@ -86,6 +83,11 @@ def steps_of(commands: Sequence[Json], cards: Sequence[Json], *, tainted: bool =
         ]  # fmt: skip
         steps += advanced(asked, card)
     return steps if len(steps) > 1 else []
+
+
+def _shown(step: Json, words: Words) -> str:
+    """The agent's own words of a step, where it has any: they name the value too."""
+    return str(step.get("text") or "") or named(str(step.get("command") or ""), str(step.get("device") or ""), words)
 
 
 def _is_of(row: Json, step: Json) -> bool:
@@ -97,7 +99,3 @@ def _is_of(row: Json, step: Json) -> bool:
 def _tier(card: Json) -> int:
     told = str(card.get("tier") or "3").lstrip("T")
     return int(told) if told.isdigit() else 3
-
-
-def _text(command: object, device: object) -> str:
-    return f"{str(command or '').replace('_', ' ').capitalize()} {device or ''}".strip()

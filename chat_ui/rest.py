@@ -5,11 +5,14 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from contextvars import ContextVar
+from datetime import datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 from urllib.parse import quote
 
 import httpx2
+
+from chat_ui.languages import Words
 
 #: The session cookie's value of the request or socket being served; set by the door.
 TOKEN: ContextVar[str] = ContextVar("homeguard_chat_token", default="")
@@ -25,20 +28,31 @@ Json = dict[str, Any]
 
 
 class RestProblem(Exception):
-    """The REST API did not do it. `sentence` is for the person, `status` the HTTP status (0: not reached)."""
+    """The REST API did not do it. `kind` names what the person is told of it (`problem.<kind>`), `said` is what the
+    server had to say, `status` the HTTP status (0: not reached), `wait_s` when to try again, empty if unknown."""
 
-    def __init__(self, sentence: str, *, status: int = 0, code: str = "") -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    def __init__(self, kind: str, *, said: str = "", status: int = 0, code: str = "", wait_s: str = "") -> None:
+        super().__init__(said or kind)
+        self.kind = kind
+        self.said = said
         self.status = status
         self.code = code
+        self.wait_s = wait_s
+
+    def sentence(self, words: Words) -> str:
+        """For the person."""
+        if self.kind == "told":
+            return self.said or words.say("problem.told")
+        if self.kind == "busy" and self.wait_s:
+            return words.say("problem.busy_for", n=self.wait_s)
+        return words.say(f"problem.{self.kind}")
 
 
 class SignedOut(RestProblem):
     """The person's session is over."""
 
     def __init__(self) -> None:
-        super().__init__("You are signed out. Please sign in again.", status=401, code="UNAUTHORIZED")
+        super().__init__("signed_out", status=401, code="UNAUTHORIZED")
 
 
 class Rest:
@@ -46,7 +60,7 @@ class Rest:
 
     Raises:
         SignedOut: the session is over.
-        RestProblem: anything else that went wrong, with a sentence for the person.
+        RestProblem: anything else that went wrong, which has a sentence for the person.
     """
 
     def __init__(self, api_url: str, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
@@ -71,6 +85,21 @@ class Rest:
     async def devices(self, token: str) -> list[Json]:
         return _items(await self._json("GET", "/api/v1/devices", token, params={"limit": "200"}))
 
+    async def windows(
+        self, token: str, device_id: str, metric: str, *, start: datetime, end: datetime, every_minutes: int
+    ) -> Json:
+        """`{"items": [{"start", "average", "minimum", "maximum"}], "unit"}` of one metric, oldest first."""
+        params = {
+            "device_id": device_id, "metric": metric, "from": start.isoformat(), "to": end.isoformat(),
+            "every": str(every_minutes), "limit": "1000",
+        }  # fmt: skip
+        return await self._json("GET", "/api/v1/analytics/aggregates", token, params=params)
+
+    async def measured(self, token: str) -> list[Json]:
+        """What each device measures: `{"device_id", "metric", "unit"}`."""
+        metrics = (await self._json("GET", "/api/v1/analytics/summary", token)).get("metrics")
+        return [item for item in metrics if isinstance(item, dict)] if isinstance(metrics, list) else []
+
     async def threads(self, token: str, *, limit: int, search: str | None, cursor: str | None) -> Json:
         """`{"items": [{"id", "title", "created_at", "updated_at"}], "next_cursor"}`, newest first."""
         params = {"limit": str(limit)} | ({"search": search} if search else {}) | ({"cursor": cursor} if cursor else {})
@@ -80,6 +109,9 @@ class Rest:
         """The messages of a conversation, oldest first; at most 1000."""
         params = {"thread_id": thread_id, "limit": "1000"}
         return _items(await self._json("GET", "/api/v1/ai/chat/history", token, params=params))
+
+    async def rename(self, token: str, thread_id: str, title: str) -> None:
+        await self._json("PATCH", f"/api/v1/ai/chat/threads/{quote(thread_id, safe='')}", token, body={"title": title})
 
     async def forget(self, token: str, thread_id: str) -> None:
         await self._json("DELETE", "/api/v1/ai/chat/history", token, params={"thread_id": thread_id})
@@ -131,7 +163,7 @@ class Rest:
                     if data is not None:
                         yield (event.event if event.event != "message" else str(data.get("type", ""))), data
         except httpx2.HTTPError as error:
-            raise RestProblem("Your home did not answer. Please try again in a moment.") from error
+            raise RestProblem("away") from error
 
     async def _json(
         self, method: str, path: str, token: str, *, params: dict[str, str] | None = None, body: Json | None = None
@@ -139,7 +171,7 @@ class Rest:
         try:
             answer = await self._http.request(method, path, params=params, json=body, headers=_headers(token))
         except httpx2.HTTPError as error:
-            raise RestProblem("Your home did not answer. Please try again in a moment.") from error
+            raise RestProblem("away") from error
         if answer.status_code >= 400:
             raise _problem(answer)
         return _object(answer.text) or {}
@@ -196,8 +228,7 @@ def _problem(answer: httpx2.Response) -> RestProblem:
         return SignedOut()
     if status == 429 and code != "PIN_LOCKED":
         wait = answer.headers.get("retry-after", "")
-        when = f"in {wait} seconds" if wait.isdigit() else "in a moment"
-        return RestProblem(f"That was a lot at once. Please try again {when}.", status=status, code=code)
+        return RestProblem("busy", status=status, code=code, wait_s=wait if wait.isdigit() else "")
     if status >= 500:
-        return RestProblem("Something went wrong in your home's server. Please try again.", status=status, code=code)
-    return RestProblem(said or "That did not work.", status=status, code=code)
+        return RestProblem("broken", status=status, code=code)
+    return RestProblem("told", said=said, status=status, code=code)

@@ -1,4 +1,4 @@
-"""One open chat: its conversation, the cards it shows, and the live stream of the home that it follows."""
+"""One open chat: its conversation, its questions, and the live stream of the home that it follows."""
 
 import asyncio
 import logging
@@ -9,19 +9,21 @@ from typing import Any, Final
 import chainlit as cl
 from chainlit.context import context, local_steps
 
-from chat_ui import cards, plans, words
+from chat_ui import cards, charts, deeds, plans, replies
+from chat_ui.board import Board
+from chat_ui.charting import drawn_chart
+from chat_ui.home_watch import HomeWatch
+from chat_ui.languages import DEFAULT, words_in
 from chat_ui.live import HomeStreams
+from chat_ui.questions import CARD, Questions, card_of
 from chat_ui.rest import Rest, RestProblem, SignedOut, display_name, user_id
 from chat_ui.sockets import leave
-from chat_ui.threads import NAME
+from chat_ui.threads import NAME, deeds_of
 from chat_ui.turn import TurnView
 
 Json = dict[str, Any]
 log = logging.getLogger("homeguard.chat")
 
-#: At most so often does the first screen look at the home again.
-_STATUS_EVERY_S: Final = 5.0
-_STATUS_KINDS: Final = frozenset(("device_online", "device_offline", "battery_low"))
 #: A continuation that the live stream did not bring by then is read from the history.
 _CONTINUATION_S: Final = 8.0
 #: More than one conversation holds on a page.
@@ -39,28 +41,31 @@ class Talk:
         self._me = user_id(self._token)
         scope = (session.environ or {}).get("asgi.scope") or {}
         self._session_id = str(scope.get("homeguard.session_id") or "")
+        self._words = words_in(str(scope.get("homeguard.language") or DEFAULT))
         self.thread_id: str | None = None
-        self._placed: dict[str, str] = {}  # card id -> id of the message that carries it
-        self._cards: dict[str, Json] = {}
-        self._drawn: dict[str, Json] = {}  # card id -> what the page was sent of it last
-        self._drawing = asyncio.Lock()
+        self._board = Board()
+        self._questions = Questions(
+            rest, self._token, self._board, self._words, me=self._me, on_change=self._card_changed
+        )  # fmt: skip
+        name = display_name(self._token).split(" ")[0]
+        self._home = HomeWatch(rest, self._token, self._words, name, self._tell_page)
         self._plans: dict[str, tuple[str, plans.Steps]] = {}  # turn -> (message that carries it, its steps)
+        self._deeds: dict[str, tuple[str, deeds.Deeds]] = {}  # turn -> (message that carries them, what was done)
         self._turns: set[str] = set()  # turns whose continuation belongs on this page
         self._said: dict[tuple[str, str], None] = {}  # (turn, text) already on the page
         self._alerts: dict[str, None] = {}
         self._running: str | None = None
         self._held: list[Json] = []  # continuations that arrived while a turn was being shown
         self._raised: list[Json] = []  # cards of the turn being shown: they come below its words
+        self._asked_last = ""  # the element with short answers: it goes with the next thing said
         self._tasks: set[asyncio.Task[None]] = set()
-        self._status_is_due = False
-        self._status_shown = False
-        self._name = display_name(self._token).split(" ")[0]
 
     # -- beginning and end ---------------------------------------------------------------------------------------
 
     def follow(self) -> None:
         """Starts following the home. Call inside the chat's context; it ends with `stop`."""
         self._spawn(self._follow())
+        self._spawn(self._home.keep_telling())
 
     def begin(self) -> None:
         """A new chat: follows the home and greets. Call inside the chat's context."""
@@ -73,7 +78,7 @@ class Talk:
 
     async def _greet(self) -> None:
         """The first screen: how the home is, and every question that is still open."""
-        await self._show_status()
+        await self._read_home()
         await self.show_open_cards()
 
     def resume(self, thread: Mapping[str, Any]) -> None:
@@ -83,10 +88,8 @@ class Talk:
             props, message_id = element.get("props") or {}, str(element.get("forId"))
             if element.get("name") == "PlanList":
                 self._plans[str(props.get("turn_id"))] = message_id, list(props.get("steps") or [])
-                continue
-            card_id = str(props.get("id") or "")
-            self._placed[card_id] = message_id
-            self._cards[card_id] = {"id": card_id, "state": props.get("state")}
+            elif element.get("name") == CARD:
+                self._questions.know(str(props.get("id") or ""), message_id, str(props.get("state") or ""))
         for step in thread.get("steps") or []:
             turn_id = str((step.get("metadata") or {}).get("turn_id") or "")
             if turn_id:
@@ -103,6 +106,7 @@ class Talk:
     async def _after_resume(self) -> None:
         """The rest is looked up when the live stream is there, which says so with a gap."""
         await self._tell_page({"thread": self.thread_id})
+        await self._read_home()
         await self.show_open_cards()
 
     def returned(self) -> None:
@@ -110,53 +114,90 @@ class Talk:
         self._spawn(self._after_return())
 
     async def _after_return(self) -> None:
-        """Cards may have changed meanwhile, and what was sent of them may not have arrived."""
-        self._drawn.clear()
+        """Everything may have changed meanwhile, and what was sent of it may not have arrived."""
+        await self._home.tell_again()
+        await self._board.draw_again(but=CARD)
         shown = await self.show_open_cards()
-        for card_id in [card_id for card_id in self._placed if card_id not in shown]:
-            await self._refresh(card_id)
+        await self._questions.draw_again(but=shown)
+
+    async def _read_home(self) -> None:
+        try:
+            await self._home.read()
+        except SignedOut:
+            await self._signed_out()
 
     # -- a turn --------------------------------------------------------------------------------------------------
 
     async def say(self, text: str) -> None:
         """Sends what the person wrote and shows the turn as it happens."""
-        view, turn_id = TurnView(), ""
+        await self._put_answers_away()
+        view = TurnView(self._board, self._words, text, me=self._me, cards_of=self._questions.of_turn)
         problem, steps = "", plans.merged([], [])
         try:
             async for name, data in self._rest.turn(self._token, text, self.thread_id):
                 if name == "turn":
-                    turn_id = str(data.get("turn_id") or "")
-                    self._running = turn_id
-                    self._turns.add(turn_id)
+                    view.turn_id = self._running = str(data.get("turn_id") or "")
+                    self._turns.add(view.turn_id)
                     await self._adopt(str(data.get("thread_id") or ""), text)
                 elif name == "confirmation":
-                    self._raised.append(data.get("confirmation") or data)
+                    self._raised.append(card_of(data))
                 elif name == "plan":
                     steps = plans.merged(steps, data.get("steps") or [])
                 elif name == "error":
-                    problem = str((data.get("error") or {}).get("message") or "That did not work.")
+                    told = str((data.get("error") or {}).get("message") or "")
+                    problem = told or self._words.say("problem.told")
                 else:
                     await _show_event(view, name, data)
         except SignedOut:
             await self._signed_out()
             return
         except RestProblem as error:
-            problem = error.sentence
+            problem = error.sentence(self._words)
         finally:
             self._running = None
             await view.end()
-        self._remember(turn_id, view.text)
+        self._remember(view.turn_id, view.text)
         if problem:
-            self._remember(turn_id, problem)
+            self._remember(view.turn_id, problem)
             await cl.ErrorMessage(content=problem, author=NAME).send()
-        if len(steps) > 1 and view.message_id is not None:
-            await self._show_plan(turn_id, view.message_id, steps)
-        raised, self._raised = self._raised, []
-        for card in raised:
-            await self._show(card, under=view.message_id)
+        await self._tell_page({"announce": problem or view.text})
+        await self._show_below(view, steps)
         held, self._held = self._held, []
         for data in held:
             await self._continue(data)
+
+    async def _show_below(self, view: TurnView, steps: plans.Steps) -> None:
+        """What stands below the words of a turn: its plan, its questions, a chart, short answers."""
+        message_id = view.message_id
+        if message_id is not None:
+            self._deeds[view.turn_id] = message_id, view.deeds
+            _bound(self._deeds)
+            if len(steps) > 1:
+                await self._show_plan(view.turn_id, message_id, steps)
+        raised, self._raised = self._raised, []
+        for card in raised:
+            await self._questions.show(card, under=message_id)
+        if message_id is None:
+            return
+        wanted = charts.wish(view.deeds.calls, datetime.now(UTC))
+        if wanted is not None:
+            self._spawn(self._show_chart(view.turn_id, message_id, wanted))
+        offered = replies.replies_to(view.text, self._words, has_card=bool(raised))
+        if offered:
+            self._asked_last = replies.element_id(message_id)
+            props = replies.reply_props(offered, self._words)
+            await self._board.put("QuickReplies", self._asked_last, message_id, {**props, "message_id": message_id})
+
+    async def _put_answers_away(self) -> None:
+        """Short answers are to the last thing said, and to nothing before it."""
+        if self._asked_last:
+            await self._board.put("QuickReplies", self._asked_last, "", {"replies": [], "name": ""})
+            self._asked_last = ""
+
+    async def _show_chart(self, turn_id: str, message_id: str, wanted: charts.Wish) -> None:
+        props = await drawn_chart(self._rest, self._token, wanted, self._home.home, self._words)
+        if props is not None:
+            await self._board.put("Chart", charts.element_id(turn_id), message_id, props)
 
     async def _adopt(self, thread_id: str, text: str) -> None:
         """The conversation has an id: the page's address carries it from now on, so a reload comes back to it."""
@@ -183,89 +224,57 @@ class Talk:
         return shown
 
     async def decide(self, card_id: str, *, approve: bool, pin: str | None) -> None:
-        """Sends the press. The card then says what came of it; a wrong PIN leaves it open."""
-        self._drawn.pop(card_id, None)
+        """Sends a press."""
         try:
-            card = await self._rest.answer(self._token, card_id, approve=approve, pin=pin)
+            card = await self._questions.answer(card_id, approve=approve, pin=pin)
         except SignedOut:
             await self._signed_out()
             return
-        except RestProblem as problem:
-            await self._refresh(card_id, problem="" if problem.status == 409 else problem.sentence)
-            return
-        card = card.get("confirmation") or card
-        await self._show(card)
-        turn_id = str(card.get("turn_id") or self._cards.get(card_id, {}).get("turn_id") or "")
-        if turn_id:
+        turn_id = str((card or {}).get("turn_id") or self._questions.turn_of(card_id))
+        if card is not None and turn_id:
             self._turns.add(turn_id)
             self._spawn(self._catch_up(after_s=_CONTINUATION_S, turn_id=turn_id))
 
     async def _take(self, card: Json) -> None:
         """Shows a card; a new one below the words of the turn that is being shown, when they are there."""
-        if self._running is not None and str(card.get("id")) not in self._placed:
+        if self._running is not None and not self._questions.is_placed(str(card.get("id"))):
             self._raised = [*self._raised, card][-20:]
         else:
-            await self._show(card)
+            await self._questions.show(card)
 
-    async def _refresh(self, card_id: str, *, problem: str = "") -> None:
-        try:
-            card = await self._rest.card(self._token, card_id)
-        except RestProblem as error:
-            card = self._cards.get(card_id, {})
-            if "expires_at" not in card:
-                # how it is cannot be said; the page goes on showing how it was
-                log.warning("a question could not be read: %s", error)
-                if problem:
-                    await cl.ErrorMessage(content=problem, author=NAME).send()
-                return
-            problem = problem or error.sentence
-        await self._show(card.get("confirmation") or card, problem=problem)
-
-    async def _show(self, card: Json, *, problem: str = "", under: str | None = None) -> None:
-        """Puts a card on the page, below the message `under`, or changes the one that is there already."""
-        card_id = str(card.get("id") or "")
-        if not card_id:
-            return
-        async with self._drawing:
-            await self._draw(card_id, card, problem, under)
-        for turn_id, (carrier, steps) in list(self._plans.items()):
+    async def _card_changed(self, card: Json) -> None:
+        """Its turn is told of it: the plan that it belongs to, and what was done and why."""
+        turn_id = str(card.get("turn_id") or "")
+        if turn_id:
+            self._turns.add(turn_id)
+        for planned, (carrier, steps) in list(self._plans.items()):
             after = plans.advanced(steps, card)
             if after != steps:
-                await self._show_plan(turn_id, carrier, after)
+                await self._show_plan(planned, carrier, after)
+        done = self._deeds.get(turn_id)
+        if done is None and turn_id in self._turns and card.get("state") != "open" and self.thread_id:
+            done = await self._deeds_of_before(turn_id)
+        if done is not None:
+            message_id, told = done
+            for command in deeds.commands_of(card):
+                told.came(command)
+            props = deeds.deed_props(told, self._questions.of_turn(turn_id), self._words, me=self._me)
+            await self._board.put("DeedList", deeds.element_id(turn_id), message_id, props)
 
-    async def _draw(self, card_id: str, card: Json, problem: str, under: str | None) -> None:
-        known, state = self._placed.get(card_id), card.get("state", "open")
-        if known is None and state != "open":
-            return
-        if state == "open" and self._cards.get(card_id, card).get("state", "open") != "open":
-            return  # it was read before it was answered
-        self._cards[card_id] = card
-        if card.get("turn_id"):
-            self._turns.add(str(card["turn_id"]))
-        message_id = self._placed.setdefault(card_id, under or cards.message_id(card_id))
-        props = cards.card_props(card, datetime.now(UTC), me=self._me, problem=problem)
-        drawn = {name: value for name, value in props.items() if name != "left_s"}
-        if self._drawn.get(card_id) == drawn:
-            return
-        self._drawn[card_id] = drawn
-        _bound(self._drawn)
-        element = cl.CustomElement(
-            id=cards.element_id(card_id), name="ConfirmCard", display="inline", for_id=message_id, props=props
-        )
-        if known is None and under is None:
-            await cl.Message(id=message_id, content="", author=NAME, elements=[element]).send()
-        else:
-            await element.update()
+    async def _deeds_of_before(self, turn_id: str) -> tuple[str, deeds.Deeds] | None:
+        try:
+            found = deeds_of(await self._rest.history(self._token, str(self.thread_id)))
+        except RestProblem:
+            return None
+        self._deeds = {**found, **self._deeds}
+        return found.get(turn_id)
 
     async def _show_plan(self, turn_id: str, message_id: str, steps: plans.Steps) -> None:
         """Puts a turn's plan below its words, or changes the one that is there already."""
         self._plans[turn_id] = message_id, steps
         _bound(self._plans)
-        element = cl.CustomElement(
-            id=plans.element_id(turn_id), name="PlanList", display="inline", for_id=message_id,
-            props=plans.plan_props(turn_id, steps),
-        )  # fmt: skip
-        await element.update()
+        props = plans.plan_props(turn_id, steps, self._words)
+        await self._board.put("PlanList", plans.element_id(turn_id), message_id, props)
 
     # -- what happens in the home --------------------------------------------------------------------------------
 
@@ -283,7 +292,7 @@ class Talk:
 
     async def _happened(self, name: str, data: Json) -> None:
         if name == "confirmation":
-            await self._take(data.get("confirmation") or data)
+            await self._take(card_of(data))
         elif name == "alert":
             await self._alert(data.get("alert") or data)
         elif name == "agent_response":
@@ -291,9 +300,10 @@ class Talk:
         elif name == "session" and data.get("revoked") and str(data.get("session_id")) == self._session_id:
             await self._signed_out()
         elif name == "gap":
+            await self._read_home()
             await self._catch_up()
-        elif name in ("device_event", "command", "mode") and _changes_status(name, data):
-            self._renew_status()
+        elif name in ("device_event", "mode"):
+            await self._home.happened(name, data)
 
     async def _continue(self, data: Json) -> None:
         """The rest of a turn that had waited for a card: once, and only where it belongs."""
@@ -307,6 +317,7 @@ class Talk:
             return
         self._remember(turn_id, text)
         await cl.Message(content=text, author=NAME).send()
+        await self._tell_page({"announce": text})
 
     async def _catch_up(self, *, after_s: float = 0.0, turn_id: str | None = None) -> None:
         """After a gap: cards as they are now, and answers that came while nobody listened."""
@@ -314,9 +325,7 @@ class Talk:
         try:
             if turn_id is None:
                 shown = await self.show_open_cards()
-                for card_id, card in list(self._cards.items()):
-                    if card.get("state") == "open" and card_id not in shown:
-                        await self._refresh(card_id)
+                await self._questions.refresh_open(but=shown)
             if self.thread_id is None or not self._turns:
                 return
             for item in await self._rest.history(self._token, self.thread_id):
@@ -332,27 +341,11 @@ class Talk:
             return
         self._alerts[alert_id] = None
         _bound(self._alerts)
-        element = cl.CustomElement(name="AlertCard", display="inline", props=cards.alert_props(alert))
-        await cl.Message(content="", author="Alarm", elements=[element]).send()
-
-    def _renew_status(self) -> None:
-        """The first screen, as long as it stands, says how the home is by now."""
-        if not self._status_is_due and not self._session.has_first_interaction:
-            self._status_is_due = True
-            self._spawn(self._show_status(after_s=_STATUS_EVERY_S if self._status_shown else 0.0))
-
-    async def _show_status(self, *, after_s: float = 0.0) -> None:
-        await asyncio.sleep(after_s)
-        self._status_is_due, self._status_shown = False, True
-        try:
-            status = words.home_status(await self._rest.devices(self._token))
-        except SignedOut:
-            await self._signed_out()
-            return
-        except RestProblem as problem:
-            status = words.HomeStatus(problem.sentence, "notice")
-        line = {"name": self._name, "text": status.text, "tone": status.tone, "details": list(status.details[:3])}
-        await self._tell_page({"status": line})
+        device = self._home.name_of(str(alert.get("device_id") or ""))
+        props = cards.alert_props(alert, self._home.home, self._words, device=device)
+        message = cl.Message(content="", author="Alarm")
+        await message.send()
+        await self._board.put("AlertCard", cards.element_id(alert_id), message.id, props)
 
     async def _signed_out(self) -> None:
         await self._tell_page({"signed_out": True})
@@ -389,14 +382,10 @@ async def _show_event(view: TurnView, name: str, data: Json) -> None:
         await view.tool_start(data)
     elif name == "tool_end":
         await view.tool_end(data)
+    elif name == "outcome":
+        await view.outcome(data.get("command") or {})
     elif name == "answer":
         await view.answer(str(data.get("text") or ""))
-
-
-def _changes_status(name: str, data: Mapping[str, Any]) -> bool:
-    changed = data.get("state")
-    says_more = isinstance(changed, Mapping) and any(k in words.WATCHED for k in changed)
-    return name != "device_event" or says_more or data.get("event_type") in _STATUS_KINDS
 
 
 def _bound(seen: dict[Any, Any]) -> None:

@@ -1,7 +1,6 @@
 """Past conversations as Chainlit wants to see them: a view of the REST API's history. Nothing is stored here."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -10,16 +9,20 @@ from chainlit.context import ChainlitContextException, context
 from chainlit.data.base import BaseDataLayer
 from chainlit.types import PageInfo, PaginatedResponse
 from chainlit.user import PersistedUser
+from starlette.exceptions import HTTPException
 
-from chat_ui import cards, plans, words
+from chat_ui import cards, charts, deeds, plans
+from chat_ui.board import element
+from chat_ui.charting import drawn_chart
+from chat_ui.languages import LANGUAGE, Words, words_in
 from chat_ui.rest import TOKEN, Rest, RestProblem, SignedOut, identifier, user_id
 
 Json = dict[str, Any]
 NAME: Final = "HomeGuard"
 _CARDS_SHOWN: Final = 6
+_CHARTS_SHOWN: Final = 4
 #: A page that opens a conversation asks for it twice in a row; once is enough.
 _TWICE_S: Final = 3.0
-_TEXT_LIMIT: Final = 4000
 
 
 class ConversationView(BaseDataLayer):  # type: ignore[misc]  # chainlit is not typed for us
@@ -63,11 +66,12 @@ class ConversationView(BaseDataLayer):  # type: ignore[misc]  # chainlit is not 
             return handed[1]
         try:
             items = await self._items(thread_id)
-            steps, elements = await conversation(self._rest, token, thread_id, items)
+            steps, elements = await conversation(self._rest, token, thread_id, items, _words())
         except SignedOut:
             return None
         except RestProblem as problem:
-            said = {"type": "assistant_message", "name": NAME, "output": problem.sentence, "isError": True}
+            told = problem.sentence(_words())
+            said = {"type": "assistant_message", "name": NAME, "output": told, "isError": True}
             return self._thread(token, thread_id, [], [_step(f"{thread_id}-problem", thread_id, "") | said], [])
         if not items:
             return None
@@ -81,7 +85,7 @@ class ConversationView(BaseDataLayer):  # type: ignore[misc]  # chainlit is not 
         return {
             "id": thread_id,
             "createdAt": str(items[0].get("at") or "") if items else "",
-            "name": next((str(i.get("text", ""))[:80] for i in items if i.get("role") == "user"), "Conversation"),
+            "name": next((str(i.get("text", ""))[:80] for i in items if i.get("role") == "user"), ""),
             "userId": who,
             "userIdentifier": who,
             "tags": [],
@@ -113,7 +117,15 @@ class ConversationView(BaseDataLayer):  # type: ignore[misc]  # chainlit is not 
     async def get_favorite_steps(self, user_id: str) -> list[Json]:
         return []
 
-    async def update_thread(self, thread_id: str, **_: Any) -> None: ...
+    async def update_thread(self, thread_id: str, name: str | None = None, **_: Any) -> None:
+        """A new name is the person's wish; everything else about a conversation the agent keeps."""
+        if name is None or not TOKEN.get():
+            return
+        try:
+            await self._rest.rename(TOKEN.get(), thread_id, name)
+        except RestProblem as problem:
+            raise HTTPException(problem.status or 503, problem.sentence(_words())) from problem
+
     async def create_step(self, step_dict: Any) -> None: ...
     async def update_step(self, step_dict: Any) -> None: ...
     async def delete_step(self, step_id: str) -> None: ...
@@ -126,25 +138,85 @@ class ConversationView(BaseDataLayer):  # type: ignore[misc]  # chainlit is not 
         return False
 
 
-async def conversation(rest: Rest, token: str, thread_id: str, items: list[Json]) -> tuple[list[Json], list[Json]]:
-    """The steps, and the elements of its cards and plans, of a history, oldest first."""
-    steps: list[Json] = []
-    elements: list[Json] = []
+async def conversation(
+    rest: Rest, token: str, thread_id: str, items: list[Json], words: Words
+) -> tuple[list[Json], list[Json]]:
+    """The steps of a history, and the elements below them: what was done, plans, cards, charts; oldest first."""
     shown: dict[str, Json] = {}
-    wanted = [(str(c), str(i["id"])) for i in items for c in i.get("confirmations") or []][-_CARDS_SHOWN:]
-    for item in items:
-        steps += item_steps(item, thread_id)
-    for card_id, step_id in wanted:
+    elements: list[Json] = []
+    me = user_id(token)
+    for card_id, step_id in [(str(c), str(i["id"])) for i in items for c in i.get("confirmations") or []][
+        -_CARDS_SHOWN:
+    ]:
         try:
             card = await rest.card(token, card_id)
         except RestProblem:
             continue
         shown[card_id] = card
-        elements.append(card_element(card, thread_id, step_id, user_id(token)))
-    return steps, [*plan_elements(items, shown, thread_id), *elements]
+        props = cards.card_props(card, datetime.now(UTC), words, me=me)
+        elements.append(element("ConfirmCard", cards.element_id(card_id), thread_id, step_id, props))
+    steps = [step for item in items if (step := item_step(item, thread_id)) is not None]
+    done = deed_elements(items, shown, thread_id, words, me)
+    drawn = await _charts(rest, token, thread_id, items, words)
+    return steps, [*done, *plan_elements(items, shown, thread_id, words), *elements, *drawn]
 
 
-def plan_elements(items: list[Json], cards_of: Mapping[str, Json], thread_id: str) -> list[Json]:
+def deeds_of(items: list[Json]) -> dict[str, tuple[str, deeds.Deeds]]:
+    """What each turn of a history did, with the message that carries it: the first answer that told of it."""
+    found: dict[str, tuple[str, deeds.Deeds]] = {}
+    said: dict[str, str] = {}
+    for item in items:
+        turn_id = str(item.get("turn_id") or "")
+        if item.get("role") == "user":
+            said[turn_id] = str(item.get("text") or "")
+        if item.get("role") != "assistant" or not turn_id:
+            continue
+        _, told = found.setdefault(turn_id, (str(item["id"]), deeds.Deeds(said=said.get(turn_id, ""))))
+        known = [(call.get("tool"), call.get("arguments")) for call in told.calls]
+        for call in item.get("calls") or ():
+            if (call.get("tool"), call.get("arguments")) not in known:
+                told.calls.append({**call, "status": str(call.get("outcome") or "ok")})
+        for command in item.get("commands") or ():
+            told.came(command)
+    return {turn_id: (step_id, told) for turn_id, (step_id, told) in found.items() if told.calls or told.commands}
+
+
+def deed_elements(items: list[Json], cards_of: Mapping[str, Json], thread_id: str, words: Words, me: str) -> list[Json]:
+    """What was done and why, below each answer."""
+    made = []
+    for turn_id, (step_id, told) in deeds_of(items).items():
+        asked = {i: card for i, card in cards_of.items() if card.get("turn_id") == turn_id}
+        props = deeds.deed_props(told, asked, words, me=me)
+        made.append(element("DeedList", deeds.element_id(turn_id), thread_id, step_id, props))
+    return made
+
+
+async def _charts(rest: Rest, token: str, thread_id: str, items: list[Json], words: Words) -> list[Json]:
+    """The charts of the last answers that are worth one."""
+    answered = {str(i["id"]): str(i.get("at") or "") for i in items}
+    wanted = []
+    for turn_id, (step_id, told) in deeds_of(items).items():
+        try:
+            found = charts.wish(told.calls, datetime.fromisoformat(answered[step_id]))
+        except ValueError:
+            continue
+        if found is not None:
+            wanted.append((turn_id, step_id, found))
+    if not wanted:
+        return []
+    try:
+        home = (await rest.me(token)).get("home") or {}
+    except RestProblem:
+        return []
+    made = []
+    for turn_id, step_id, found in wanted[-_CHARTS_SHOWN:]:
+        props = await drawn_chart(rest, token, found, home, words)
+        if props is not None:
+            made.append(element("Chart", charts.element_id(turn_id), thread_id, step_id, props))
+    return made
+
+
+def plan_elements(items: list[Json], cards_of: Mapping[str, Json], thread_id: str, words: Words) -> list[Json]:
     """The plan of each turn that did or asked several things, below the first answer that told of it."""
     made: dict[str, Json] = {}
     for item in items:
@@ -155,55 +227,19 @@ def plan_elements(items: list[Json], cards_of: Mapping[str, Json], thread_id: st
         tainted = any(call.get("tainted") for call in item.get("calls") or ())
         found = plans.steps_of(item.get("commands") or (), asked, tainted=tainted)
         if found:
-            made[turn_id] = _element(
-                plans.element_id(turn_id), "PlanList", thread_id, str(item["id"]), plans.plan_props(turn_id, found)
-            )
+            props = plans.plan_props(turn_id, found, words)
+            made[turn_id] = element("PlanList", plans.element_id(turn_id), thread_id, str(item["id"]), props)
     return list(made.values())
 
 
-def item_steps(item: Mapping[str, Any], thread_id: str) -> list[Json]:
-    """One message of a history: its tool calls first, then what was said."""
-    at, made = str(item.get("at") or ""), []
-    for n, call in enumerate(item.get("calls") or []):
-        status = str(call.get("outcome") or "ok")
-        arguments = call.get("arguments") or {}
-        made.append(
-            _step(f"{item['id']}-{n}", thread_id, at)
-            | {
-                "type": "tool",
-                "name": words.step_title(str(call.get("tool") or ""), arguments, status),
-                "input": json.dumps(arguments, indent=2, ensure_ascii=False)[:_TEXT_LIMIT] if arguments else "",
-                "showInput": "json",
-                "isError": status in ("error", "failed"),
-                "metadata": {"icon": words.step_icon(str(call.get("tool") or ""))},
-            }
-        )
+def item_step(item: Mapping[str, Any], thread_id: str) -> Json | None:
+    """One message of a history; None when nothing was said in it and nothing hangs below it."""
     text, role = str(item.get("text") or ""), item.get("role")
-    if role in ("user", "assistant") and (text or item.get("confirmations")):
-        kind = "user_message" if role == "user" else "assistant_message"
-        made.append(
-            _step(str(item["id"]), thread_id, at)
-            | {"type": kind, "name": NAME, "output": text, "metadata": {"turn_id": str(item.get("turn_id") or "")}}
-        )
-    return made
-
-
-def card_element(card: Mapping[str, Any], thread_id: str, step_id: str, me: str) -> Json:
-    props = cards.card_props(card, datetime.now(UTC), me=me)
-    return _element(cards.element_id(str(card.get("id"))), "ConfirmCard", thread_id, step_id, props)
-
-
-def _element(element_id: str, name: str, thread_id: str, step_id: str, props: Json) -> Json:
-    return {
-        "id": element_id,
-        "threadId": thread_id,
-        "type": "custom",
-        "name": name,
-        "display": "inline",
-        "forId": step_id,
-        "mime": "application/json",
-        "props": props,
-    }
+    if role not in ("user", "assistant") or not (text or item.get("confirmations") or item.get("calls")):
+        return None
+    kind = "user_message" if role == "user" else "assistant_message"
+    told = {"type": kind, "name": NAME, "output": text, "metadata": {"turn_id": str(item.get("turn_id") or "")}}
+    return _step(str(item["id"]), thread_id, str(item.get("at") or "")) | told
 
 
 def _step(step_id: str, thread_id: str, at: str) -> Json:
@@ -224,7 +260,7 @@ def _step(step_id: str, thread_id: str, at: str) -> Json:
 
 def _thread(item: Mapping[str, Any], user_id: str | None) -> Json:
     at = str(item.get("updated_at") or item.get("created_at") or "")
-    title = str(item.get("title") or "Conversation")
+    title = str(item.get("title") or _words().say("thread.untitled"))
     return {
         "id": str(item["id"]), "createdAt": at, "name": title, "userId": user_id, "steps": [], "metadata": {},
     }  # fmt: skip
@@ -238,3 +274,7 @@ def _token() -> str:
         return str(context.session.token or "")
     except ChainlitContextException:
         return ""  # outside of a chat there is no session, and so nobody to read for
+
+
+def _words() -> Words:
+    return words_in(LANGUAGE.get())

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Annotated, Any, Final
 
-from fastapi import Query, Response
+from fastapi import Path, Query, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from agent.stream import AgentEvent
@@ -16,8 +16,9 @@ from api.query import Cursor, Limit, clamp, page
 from api.routing import reply, router
 from api.sse import EventStream
 from api.turn import TurnSoFar
-from homeguard.errors import NotFound
+from homeguard.errors import InvalidInput, NotFound
 from homeguard.model import Principal
+from homeguard.titles import title_of
 
 routes = router("/ai/chat", "chat")
 ThreadId = Annotated[str, Query(max_length=128)]
@@ -83,6 +84,22 @@ async def threads(
     mine = await deps.conversations.threads(principal.home_id, principal.user_id, limit=1000, search=search)
     part, more = page(mine, lambda t: t.id, clamp(limit), cursor)
     return reply({"items": [shapes.thread(t) for t in part], "next_cursor": more})
+
+
+@routes.patch("/threads/{thread_id}", response_model=wire.ThreadView)
+async def rename(
+    thread_id: Annotated[str, Path(min_length=1, max_length=128)], body: wire.NewTitle, principal: Reader, deps: Deps
+) -> Response:
+    """Call one of my conversations by another title, up to 60 characters of it."""
+    title = title_of(body.title)
+    if not title:
+        raise InvalidInput("a title has a word at least", field="title")
+    if not await deps.conversations.rename(principal.home_id, principal.user_id, thread_id, title):
+        raise _no_thread()
+    renamed = await deps.conversations.thread(principal.home_id, principal.user_id, thread_id)
+    if renamed is None:
+        raise _no_thread()
+    return reply(shapes.thread(renamed))
 
 
 async def _turn(body: wire.ChatMessage, principal: Principal, deps: ApiDeps) -> AsyncGenerator[AgentEvent, None]:

@@ -40,6 +40,11 @@ class ConversationStore(Protocol):
         """Replace it; it goes with its thread. False, and nothing is kept, when this person has no such thread."""
         ...
 
+    async def rename(self, home_id: str, user_id: str, thread_id: str, title: str) -> bool:
+        """Call this person's thread by another title, which lines that are said later leave as it is. False, and
+        nothing is kept, when this person has no such thread."""
+        ...
+
     async def clear(self, home_id: str, user_id: str, thread_id: str = "") -> int:
         """Delete this person's thread, or all of theirs; returns how many threads went."""
         ...

@@ -48,13 +48,14 @@ BODIES: dict[str, Any] = {
     "/api/v1/permissions": {"name": "Fire", "kind": "fire_egress", "device_ids": ["front_door_lock"]},
     "/api/v1/undo": {},
     "/api/v1/ai/chat": {"message": "hello"},
+    "/api/v1/ai/chat/threads/{thread_id}": {"title": "Mine"},
     "/api/v1/ai/chat/stream": {"message": "hello"},
     "/api/v1/events": {"device_id": "hall_light", "event_type": "state_changed", "payload": {"on": True}},
     "/telemetry": {"device_id": "hall_light", "event_type": "state_changed", "payload": {"on": True}},
 }
 #: What a guest may do besides looking: leave, open a stream, ask, and forget what they asked.
-#: About the person alone, not the home: they may leave (`test_leaving.py`).
-OWN = {"/api/v1/users/me"}
+#: About the person alone, not the home: they may leave (`test_leaving.py`), and name their talks (`test_talking.py`).
+OWN = {"/api/v1/users/me", "/api/v1/ai/chat/threads/{thread_id}"}
 GUEST_MAY = {
     "/api/v1/auth/logout",
     "/api/v1/auth/ticket",
@@ -165,6 +166,7 @@ async def _ids_of_ann(world: Any, ann: str) -> dict[str, str]:
         "{permission_id}": await _permission(world, ann),
         "{automation_id}": made.json()["automation"]["id"],
         "{memory_id}": kept.json()["id"],
+        "{thread_id}": said.json()["thread_id"],
         "thread_id": said.json()["thread_id"],
     }
 

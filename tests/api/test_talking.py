@@ -97,3 +97,20 @@ async def test_another_persons_conversation_in_the_same_home_is_absent(world: An
     answer = await world.call(method, f"/ai/chat/history?thread_id={thread}", token=gus)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "THREAD_NOT_FOUND")
     assert len((await world.call("GET", "/ai/chat/history", token=ann)).json()["items"]) == 2
+
+
+async def test_my_conversation_is_called_as_i_like_and_nobody_else_may(world: Any, ann: str) -> None:
+    thread = (await world.call("POST", "/ai/chat", token=ann, json={"message": "hello"})).json()["thread_id"]
+    path = f"/ai/chat/threads/{thread}"
+
+    renamed = await world.call("PATCH", path, token=ann, json={"title": "  Our   holidays "})
+    foreign = await world.call("PATCH", path, token=await world.token("gus"), json={"title": "Mine"})
+    blank = await world.call("PATCH", path, token=ann, json={"title": " \t "})
+
+    assert (renamed.status_code, renamed.json()["title"]) == (200, "Our holidays")
+    assert (foreign.status_code, foreign.json()["error"]["code"]) == (404, "THREAD_NOT_FOUND")
+    assert blank.status_code == 422
+    await world.call("POST", "/ai/chat", token=ann, json={"message": "more", "thread_id": thread})
+    assert [t["title"] for t in (await world.call("GET", "/ai/chat/threads", token=ann)).json()["items"]] == [
+        "Our holidays"
+    ]

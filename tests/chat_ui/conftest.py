@@ -2,15 +2,18 @@
 
 import importlib.util
 import os
+import re
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
 FAKE = Path(__file__).parents[1] / "e2e" / "fake_rest.py"
 
 
@@ -68,6 +71,74 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def address(server: Running) -> str:
     return server.address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from visit import CHROMIUM, playwright
+
+    with playwright.sync_playwright() as engine:
+        launched = engine.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def sign_in(browser: Any, address: str) -> Iterator[Any]:
+    """Opens the chat as somebody, by the login page; fails if any page asked another host or broke."""
+    from visit import JOHN, KEEP_SOCKETS, expect, reached, told
+
+    contexts, foreign, broken = [], [], []
+
+    def watch(page: Any) -> None:
+        own = (address, address.replace("http", "ws"), "data:", "blob:")
+        page.on("request", lambda request: request.url.startswith(own) or foreign.append(request.url))
+        # What our own policy stopped has not left the browser.
+        page.on("requestfailed", lambda request: request.failure == "csp" and foreign.remove(request.url))
+        page.on("pageerror", lambda error: broken.append(str(error)))
+
+    def sign_in(email: str = JOHN, path: str = "/chat/", **options: Any) -> Any:
+        context = browser.new_context(**{"viewport": {"width": 1200, "height": 800}, **options})
+        contexts.append(context)
+        context.set_default_timeout(20_000)
+        context.add_init_script(KEEP_SOCKETS)
+        page = context.new_page()
+        watch(page)
+        before = told(page, address)["listeners"]
+        page.goto(address + path)
+        expect(page).to_have_url(re.compile("/login"))
+        page.select_option("#demo-user", email)
+        page.click("#go")
+        page.wait_for_url(f"**{path}")
+        if path == "/chat/":
+            # whatever happens from now on, this page hears of it
+            reached(page, address, "listeners", before + 1)
+        return page
+
+    yield sign_in
+    for context in contexts:
+        context.close()
+    assert foreign == []
+    assert broken == []
+
+
+@pytest.fixture
+def clean(browser: Any, address: str) -> Iterator[None]:
+    """A test that begins with no open card and ends with what it set taken back."""
+    from visit import JOHN
+
+    yield
+    context = browser.new_context()
+    signed = context.request.post(f"{address}/api/v1/auth/login", data={"email": JOHN, "password": "demo123"})
+    assert signed.ok
+    for card in context.request.get(f"{address}/api/v1/confirmations").json()["items"]:
+        context.request.post(f"{address}/api/v1/confirmations/{card['id']}", data={"approve": False})
+    context.request.post(
+        f"{address}/fake/set", data={"card_seconds": 300, "pin": None, "cards_after_s": 0, "anew": True}
+    )
+    context.close()
 
 
 def _free_port() -> int:

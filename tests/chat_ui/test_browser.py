@@ -1,137 +1,27 @@
 """The chat in a real browser, in front of a fake home: what a person sees, does and gets back."""
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from visit import (
+    JOHN,
+    MARKS,
+    SARAH,
+    SignIn,
+    card,
+    expect,
+    following,
+    happens,
+    press,
+    reached,
+    said,
+    say,
+    told,
+    unfold,
+)
 
-playwright = pytest.importorskip("playwright.sync_api")
-expect = playwright.expect
-expect.set_options(timeout=30_000)
-
-CHROMIUM = Path("/usr/bin/chromium")
-JOHN, SARAH = "john@example.com", "sarah@example.com"
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium at /usr/bin/chromium"),
-    pytest.mark.timeout(120),
-]
-SignIn = Callable[..., Any]
-#: Keeps the page's sockets at hand, so that a test can break them.
-KEEP_SOCKETS = """
-window.kept = [];
-window.WebSocket = class extends window.WebSocket { constructor(...a) { super(...a); window.kept.push(this); } };
-"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as engine:
-        launched = engine.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def sign_in(browser: Any, address: str) -> Iterator[SignIn]:
-    """Opens the chat as somebody, by the login page; fails if any page asked another host or broke."""
-    contexts, foreign, broken = [], [], []
-
-    def watch(page: Any) -> None:
-        own = (address, address.replace("http", "ws"), "data:", "blob:")
-        page.on("request", lambda request: request.url.startswith(own) or foreign.append(request.url))
-        # What our own policy stopped has not left the browser.
-        page.on("requestfailed", lambda request: request.failure == "csp" and foreign.remove(request.url))
-        page.on("pageerror", lambda error: broken.append(str(error)))
-
-    def sign_in(email: str = JOHN, path: str = "/chat/", **options: Any) -> Any:
-        context = browser.new_context(viewport={"width": 1200, "height": 800}, **options)
-        contexts.append(context)
-        context.set_default_timeout(20_000)
-        context.add_init_script(KEEP_SOCKETS)
-        page = context.new_page()
-        watch(page)
-        page.goto(address + path)
-        expect(page).to_have_url(re.compile("/login"))
-        page.select_option("#demo-user", email)
-        page.click("#go")
-        page.wait_for_url(f"**{path}")
-        return page
-
-    yield sign_in
-    for context in contexts:
-        context.close()
-    assert foreign == []
-    assert broken == []
-
-
-@pytest.fixture(autouse=True)
-def clean(browser: Any, address: str) -> Iterator[None]:
-    """Every test begins with no open card and ends with what it set taken back."""
-    yield
-    context = browser.new_context()
-    signed = context.request.post(f"{address}/api/v1/auth/login", data={"email": JOHN, "password": "demo123"})
-    assert signed.ok
-    for card in context.request.get(f"{address}/api/v1/confirmations").json()["items"]:
-        context.request.post(f"{address}/api/v1/confirmations/{card['id']}", data={"approve": False})
-    context.request.post(f"{address}/fake/set", data={"card_seconds": 300, "pin": None, "cards_after_s": 0})
-    context.close()
-
-
-def say(page: Any, text: str) -> None:
-    page.locator("#chat-input").click()
-    page.keyboard.type(text)
-    for _ in range(200):
-        # Before the socket is open Enter does nothing and the words stay where they are.
-        page.keyboard.press("Enter")
-        page.wait_for_timeout(150)
-        if text not in page.locator("#chat-input").inner_text() + page.locator("#chat-input").input_value():
-            return
-    raise AssertionError("the chat did not take the message")
-
-
-def card(page: Any) -> Any:
-    return page.locator("[data-testid=confirm-card]")
-
-
-def press(page: Any, name: str) -> None:
-    """A button of the card that is open; again where the card was drawn anew under the pointer, so that the page sent
-    nothing."""
-    for _ in range(3):
-        try:
-            with page.expect_request("**/project/action", timeout=15_000):
-                card(page).get_by_role("button", name=name).click(timeout=5_000)
-        except playwright.TimeoutError:
-            continue
-        return
-    raise AssertionError("the page did not send the press")
-
-
-def happens(page: Any, address: str, what: str, **data: Any) -> None:
-    assert page.request.post(f"{address}/fake/{what}", data=data).ok
-
-
-def told(page: Any, address: str, **data: Any) -> Any:
-    """What the fake home counts, after it was given these settings."""
-    return page.request.post(f"{address}/fake/set", data=data).json()
-
-
-def reached(page: Any, address: str, name: str, count: int) -> None:
-    """Waits until the fake home has counted so many."""
-    for _ in range(600):
-        if told(page, address)[name] >= count:
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"{name} did not come to {count}")
-
-
-def following(page: Any, address: str, count: int) -> None:
-    """Waits until `count` chats follow the home."""
-    reached(page, address, "listeners", count)
+pytestmark = MARKS
 
 
 def test_the_whole_way_from_login_to_an_unlocked_door(sign_in: SignIn, address: str) -> None:
@@ -140,39 +30,47 @@ def test_the_whole_way_from_login_to_an_unlocked_door(sign_in: SignIn, address: 
     expect(page.locator("#hg-status")).to_contain_text("Back Door Lock is unlocked.")
     expect(page.locator("#starters button")).to_have_count(4)
 
-    page.locator("#starters button").first.click()
-    expect(page.get_by_text("Not quite: the back door is unlocked.")).to_be_visible()
+    page.locator("#starters button", has_text="Is everything locked?").click()
+    expect(said(page, "Not quite: the back door is unlocked.")).to_be_visible()
     expect(page.get_by_text("No: the")).to_have_count(0)
-    page.get_by_text("Looked at your home").click()
+    unfold(page, "How I know this")
+    expect(page.get_by_text("Looked at your home")).to_be_visible()
+    expect(page.get_by_text('"total_devices"')).to_be_hidden()
+    page.get_by_text("Details", exact=True).click()
     expect(page.get_by_text('"total_devices"')).to_be_visible()
     expect(page).to_have_url(re.compile("/chat/thread/thr_"))
 
     say(page, "Unlock the front door")
-    expect(page.get_by_text("Unlock front door lock · waits for your yes")).to_be_visible()
     expect(card(page)).to_have_attribute("data-state", "open")
+    unfold(page, "What I did and why")
+    deed = page.locator("[data-testid=deeds] li", has_text="Unlock Front Door Lock")
+    expect(deed).to_contain_text("waits for the card")
+    expect(deed).to_contain_text("words are not enough")
     lock = f"{address}/api/v1/devices"
     assert page.request.get(lock).json()["items"][0]["state"] == {"lock": "locked"}
 
     page.reload()
     expect(card(page)).to_have_count(1)
-    expect(page.get_by_text("Not quite: the back door is unlocked.")).to_be_visible()
+    expect(said(page, "Not quite: the back door is unlocked.")).to_be_visible()
     other = sign_in(SARAH)
     expect(card(other)).to_have_attribute("data-state", "open")
     card(page).get_by_role("button", name="Unlock").click()
     expect(card(page)).to_have_attribute("data-state", "approved")
     expect(card(page)).to_contain_text("Approved by you")
     expect(card(page)).to_contain_text("Front Door Lock")
-    expect(page.get_by_text("The front door is unlocked.")).to_have_count(1)
+    expect(said(page, "The front door is unlocked.")).to_have_count(1)
     assert page.request.get(lock).json()["items"][0]["state"] == {"lock": "unlocked"}
+    unfold(page, "What I did and why")
+    expect(deed).to_contain_text("You pressed the card.")
     expect(card(other)).to_have_attribute("data-state", "approved")
 
     happens(page, address, "alert", severity="critical", title="Water leak", text="Under the sink.", device_id="leak")
     for seen in (page, other):
         expect(seen.locator("[data-testid=alert-card]")).to_have_count(1)
         expect(seen.locator("[data-testid=alert-card]")).to_contain_text("Water leak")
-    expect(page.get_by_text("The front door is unlocked.")).to_have_count(1)
+    expect(said(page, "The front door is unlocked.")).to_have_count(1)
     assert "chainlit" not in (page.title() + page.locator("body").inner_text()).lower()
-    assert other.get_by_text("Not quite").count() == 0
+    assert said(other, "Not quite").count() == 0
 
 
 def test_a_plan_is_a_list_that_follows_its_card_and_is_there_after_a_reload(sign_in: SignIn, address: str) -> None:
@@ -205,7 +103,7 @@ def test_every_reload_comes_back_to_the_conversation(sign_in: SignIn) -> None:
     page = sign_in()
     say(page, "Is everything locked?")
     expect(page).to_have_url(re.compile("/chat/thread/thr_"))
-    expect(page.get_by_text("Looked at your home")).to_be_visible()
+    expect(page.get_by_text("How I know this")).to_be_visible()
 
     for _ in range(6):
         page.reload()
@@ -221,7 +119,7 @@ def test_a_card_is_pressed_by_keyboard_and_no_leaves_things_as_they_are(sign_in:
 
     expect(card(page)).to_contain_text("Declined by you. Nothing was changed.")
     expect(card(page).get_by_role("button")).to_have_count(0)
-    expect(page.get_by_text("I left the front door locked.")).to_have_count(1)
+    expect(said(page, "I left the front door locked.")).to_have_count(1)
 
 
 def test_a_card_decided_elsewhere_changes_in_the_open_page(sign_in: SignIn, address: str) -> None:
@@ -232,7 +130,7 @@ def test_a_card_decided_elsewhere_changes_in_the_open_page(sign_in: SignIn, addr
     happens(page, address, "decide", approve=False, **{"as": SARAH})
 
     expect(card(page)).to_contain_text("Declined by someone else of your home")
-    expect(page.get_by_text("I left the front door locked.")).to_have_count(1)
+    expect(said(page, "I left the front door locked.")).to_have_count(1)
 
 
 def test_an_open_card_stands_in_a_new_chat_too(sign_in: SignIn) -> None:
@@ -244,7 +142,7 @@ def test_an_open_card_stands_in_a_new_chat_too(sign_in: SignIn) -> None:
     expect(card(page)).to_have_attribute("data-state", "open")
     card(page).get_by_role("button", name="Keep locked").click()
     expect(card(page)).to_have_attribute("data-state", "denied")
-    expect(page.get_by_text("I left the front door locked.")).to_have_count(1)
+    expect(said(page, "I left the front door locked.")).to_have_count(1)
 
 
 def test_a_card_asks_for_the_pin_in_the_card(sign_in: SignIn, address: str) -> None:
@@ -279,12 +177,12 @@ def test_a_card_expires_before_the_eyes(sign_in: SignIn, address: str) -> None:
 def test_an_answer_survives_a_lost_socket(sign_in: SignIn) -> None:
     page = sign_in()
     say(page, "count to sixty")
-    expect(page.get_by_text("1 2 3 4 5")).to_be_visible()
+    expect(said(page, "1 2 3 4 5")).to_be_visible()
 
     page.evaluate("window.kept.forEach((socket) => socket.close())")
 
-    expect(page.get_by_text("57 58 59 60")).to_have_count(1)
-    expect(page.get_by_text("1 2 3 4 5")).to_have_count(1)
+    expect(said(page, "57 58 59 60")).to_have_count(1)
+    expect(said(page, " ".join(str(n) for n in range(1, 61)))).to_have_count(1)
     expect(page.get_by_text("count to sixty").locator("visible=true")).not_to_have_count(0)
 
 
@@ -300,7 +198,7 @@ def test_an_open_page_goes_on_after_a_restart(sign_in: SignIn, server: Any) -> N
     following(page, server.address, 1)
     press(page, "Keep locked")
     expect(card(page)).to_have_attribute("data-state", "denied")
-    expect(page.get_by_text("I left the front door locked.")).to_have_count(1)
+    expect(said(page, "I left the front door locked.")).to_have_count(1)
     say(page, "Is everything locked?")
     expect(page.locator("[data-step-type=user_message]")).to_have_count(2)
 
@@ -317,18 +215,18 @@ def test_a_card_that_is_answered_while_the_page_loads_is_shown_answered(sign_in:
     happens(page, address, "decide", approve=False, **{"as": SARAH})
 
     expect(card(page)).to_have_attribute("data-state", "denied")
-    expect(page.get_by_text("I left the front door locked.")).to_have_count(1)
+    expect(said(page, "I left the front door locked.")).to_have_count(1)
 
 
 def test_errors_are_plain_sentences(sign_in: SignIn) -> None:
     page = sign_in()
     say(page, "you are too fast")
-    expect(page.get_by_text("That was a lot at once. Please try again in 20 seconds.")).to_be_visible()
+    expect(said(page, "That was a lot at once. Please try again in 20 seconds.")).to_be_visible()
     say(page, "please fail")
-    expect(page.get_by_text("The model did not answer in time.")).to_be_visible()
+    expect(said(page, "The model did not answer in time.")).to_be_visible()
     say(page, "count to sixty")
-    expect(page.get_by_text("57 58 59 60")).to_have_count(1)
-    expect(page.get_by_text("The model did not answer in time.")).to_have_count(1)
+    expect(said(page, "57 58 59 60")).to_have_count(1)
+    expect(said(page, "The model did not answer in time.")).to_have_count(1)
 
 
 def test_the_first_screen_follows_the_home(sign_in: SignIn, address: str) -> None:
@@ -347,7 +245,7 @@ def test_a_picture_in_an_answer_is_not_fetched_from_elsewhere(browser: Any, sign
     page.on("response", lambda response: answered.append(response.url))
     with page.expect_console_message(lambda m: "10.9.8.7" in m.text and "Content Security Policy" in m.text):
         say(page, "show a picture")
-        expect(page.get_by_text("Look:")).to_be_visible()
+        expect(said(page, "Look:")).to_be_visible()
 
     assert not any("10.9.8.7" in url for url in answered)
 
@@ -362,7 +260,7 @@ def test_a_revoked_session_leads_to_the_login_and_the_others_stay(sign_in: SignI
 
     expect(page).to_have_url(re.compile(r"/login\?next="))
     say(other, "count to sixty")
-    expect(other.get_by_text("57 58 59 60")).to_be_visible()
+    expect(said(other, "57 58 59 60")).to_be_visible()
 
 
 def test_signing_out_ends_the_session_everywhere(sign_in: SignIn, address: str) -> None:
@@ -377,23 +275,32 @@ def test_signing_out_ends_the_session_everywhere(sign_in: SignIn, address: str) 
 def test_past_conversations_are_listed_searched_and_deleted(sign_in: SignIn) -> None:
     page = sign_in(SARAH)
     say(page, "Lock the back door please")
-    expect(page.get_by_text("Done. The back door is locked.")).to_be_visible()
+    expect(said(page, "Done. The back door is locked.")).to_be_visible()
     entry = page.locator("#thread-history").get_by_text("Lock the back door please")
     expect(entry).to_be_visible()
 
     page.locator("#new-chat-button").click()
     expect(page.locator("#hg-status")).to_be_visible()
     entry.click()
-    expect(page.get_by_text("Done. The back door is locked.")).to_be_visible()
-    expect(page.get_by_text("Lock back door lock · done")).to_be_visible()
+    expect(said(page, "Done. The back door is locked.")).to_be_visible()
+    unfold(page, "What I did and why")
+    expect(page.locator("[data-testid=deeds] li").last).to_contain_text("Lock Back Door Lock · confirmed")
+    expect(page.locator("[data-testid=deeds] li").last).to_contain_text("You asked: “Lock the back door please”")
     say(page, "Is everything locked?")
     expect(page.locator("[data-step-type=user_message]")).to_have_count(2)
 
     page.locator("#thread-history #thread-options").first.click()
-    expect(page.locator("#rename-thread")).to_be_hidden()
+    page.locator("#rename-thread").click()
+    page.get_by_role("dialog").get_by_role("textbox").fill("Bedtime")
+    page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
+    expect(page.locator("#thread-history").get_by_text("Bedtime")).to_be_visible()
+    page.reload()
+    expect(page.locator("#thread-history").get_by_text("Bedtime")).to_be_visible()
+
+    page.locator("#thread-history #thread-options").first.click()
     page.locator("#delete-thread").click()
     page.get_by_role("button", name="Confirm").click()
-    expect(page.locator("#thread-history").get_by_text("Lock the back door please")).to_have_count(0)
+    expect(page.locator("#thread-history").get_by_text("Bedtime")).to_have_count(0)
 
 
 def test_a_question_has_a_page_of_its_own(sign_in: SignIn, address: str) -> None:

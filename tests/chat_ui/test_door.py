@@ -1,6 +1,7 @@
 """The door of the chat: who comes in, what never answers, and what is shown while the chat is being opened."""
 
 import asyncio
+import json
 import threading
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -33,6 +34,7 @@ class Inside:
     def __init__(self) -> None:
         self.paths: list[str] = []
         self.headers: list[Any] = []
+        self.query = b""
         self.body = b""
         self.ended = asyncio.Event()
         self.left: Message | None = None
@@ -40,6 +42,7 @@ class Inside:
     async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
         self.paths.append(scope["path"])
         self.headers = scope["headers"]
+        self.query = scope.get("query_string", b"")
         if scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.accept"})
@@ -143,7 +146,7 @@ async def door(tmp_path: Path, inside: Inside) -> ChatDoor:
         ("GET", "/chat/openapi.json"), ("GET", "/chat/copilot/index.js"), ("POST", "/chat/login"),
         ("GET", "/chat/login/callback"), ("POST", "/chat/auth/jwt"), ("POST", "/chat/auth/header"),
         ("GET", "/chat/auth/oauth/github"), ("POST", "/chat/project/file"), ("PUT", "/chat/project/thread/share"),
-        ("PUT", "/chat/project/element"), ("DELETE", "/chat/project/element"), ("PUT", "/chat/project/thread"),
+        ("PUT", "/chat/project/element"), ("DELETE", "/chat/project/element"),
         ("GET", "/chat/project/share/t1"), ("GET", "/chat/share/t1"), ("PUT", "/chat/feedback"),
         ("DELETE", "/chat/feedback"), ("POST", "/chat/slack/events"), ("POST", "/chat/teams/events"),
     ],
@@ -230,11 +233,32 @@ async def test_a_socket_opens_only_from_our_page_and_with_a_session(
 async def test_a_page_has_our_policy_no_foreign_permissions_and_no_foreign_links(door: ChatDoor) -> None:
     answer = await ask(door, "/chat/", headers=HTML + SIGNED_IN)
 
-    assert answer.body == b'<html><head><link rel="icon" href="/chat/favicon"></head></html>'
+    assert answer.body == b'<html lang="en"><head><link rel="icon" href="/chat/favicon"></head></html>'
     assert answer.headers["content-length"] == str(len(answer.body))
     assert "access-control-allow-origin" not in answer.headers
     assert "img-src 'self' data: blob:;" in answer.headers["content-security-policy"]
     assert (answer.headers["x-content-type-options"], answer.headers["referrer-policy"]) == ("nosniff", "same-origin")
+
+
+@pytest.mark.parametrize(
+    ("headers", "language"),
+    [
+        ([("accept-language", "de-CH, en;q=0.5")], "de"),
+        ([("accept-language", "de"), ("cookie", f"homeguard_language=fr; homeguard_session={GOOD}")], "fr"),
+        ([("cookie", 'homeguard_language="><script>; homeguard_session=good-token')], "en"),
+    ],
+)
+async def test_a_visitor_is_answered_in_their_language(
+    door: ChatDoor, inside: Inside, headers: list[tuple[str, str]], language: str
+) -> None:
+    signed = headers if any(k == "cookie" for k, _ in headers) else [*headers, *SIGNED_IN]
+    words = await ask(door, "/chat/words", headers=headers)
+    page = await ask(door, "/chat/", headers=HTML + signed)
+
+    assert json.loads(words.body)["language"] == language
+    assert page.body.startswith(f'<html lang="{language}">'.encode())
+    await ask(door, "/chat/project/translations?language=xx&b=1", headers=signed)
+    assert inside.query == b"language=" + language.encode() + b"&b=1"
 
 
 async def test_a_page_is_asked_for_uncompressed_because_it_is_rewritten(door: ChatDoor, inside: Inside) -> None:
@@ -277,17 +301,15 @@ async def test_the_chat_is_loaded_at_the_first_signed_in_visit_and_once(tmp_path
     first = await ask(door, "/chat/thread/t1", headers=HTML + SIGNED_IN)
     second = await ask(door, "/chat/", headers=HTML + SIGNED_IN)
     ready = await ask(door, "/chat/ready", headers=SIGNED_IN)
-    data = await ask(door, "/chat/project/settings", headers=SIGNED_IN)
-    assert [first.status, second.status, ready.body, data.status] == [
-        200, 200, b'{"ready": false, "problem": null}', 503,
-    ]  # fmt: skip
+    waiting = asyncio.create_task(ask(door, "/chat/user", headers=SIGNED_IN))
+    assert [first.status, second.status, ready.body] == [200, 200, b'{"ready": false, "problem": null}']
     assert b"Your chat is opening" in first.body
     assert b"/chat/opening.js" in first.body
     assert (await ask(door, "/chat/opening.js", headers=SIGNED_IN)).headers["content-type"].startswith("text/javasc")
 
+    assert not waiting.done()
     begin.set()
-    assert door._opening is not None
-    await door._opening
+    assert (await waiting).status == 200
     assert (await ask(door, "/chat/ready", headers=SIGNED_IN)).body == b'{"ready": true, "problem": null}'
     assert (await ask(door, "/chat", headers=HTML + SIGNED_IN)).headers["location"] == "/chat/"
     assert loads == [(tmp_path, "http://127.0.0.1:1", "s" * 32)]

@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
+from chat_ui.languages import words_in
 from chat_ui.plans import advanced, merged, plan_props, steps_of
+
+EN = words_in("en")
 
 
 def step(device: str, command: str, state: str, card: str = "", **more: Any) -> dict[str, Any]:
@@ -13,7 +16,7 @@ def step(device: str, command: str, state: str, card: str = "", **more: Any) -> 
 
 
 def said(steps: Any) -> list[str]:
-    return [s["said"] for s in plan_props("t", steps)["steps"]]
+    return [s["said"] for s in plan_props("t", steps, EN)["steps"]]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +34,7 @@ def said(steps: Any) -> list[str]:
     ],
 )
 def test_a_step_says_how_far_it_is_and_never_more(state: str, reason: str, words: str, look: str) -> None:
-    props = plan_props("t", [step("garage", "close", state, reason=reason), step("lamp", "lock", "confirmed")])
+    props = plan_props("t", [step("garage", "close", state, reason=reason), step("lamp", "lock", "confirmed")], EN)
 
     assert (props["steps"][0]["said"], props["steps"][0]["look"]) == (words, look)
     assert props["head"] == ("2 of 2 confirmed" if state == "confirmed" else "1 of 2 confirmed")
@@ -68,7 +71,7 @@ def test_a_plan_of_before_is_told_by_what_was_done_and_asked() -> None:
 
     found = steps_of(done, [card])
 
-    assert [s["text"] for s in found] == ["Lock Back door lock", "Close Garage door"]
+    assert [s["shown"] for s in plan_props("t", found, EN)["steps"]] == ["Lock Back door lock", "Close Garage door"]
     assert said(found) == ["confirmed", "waits for your yes"]
     assert said(steps_of(done, [card], tainted=True)) == ["confirmed", "waits for the card"]
     assert said(steps_of(done, [{**card, "state": "denied"}])) == ["confirmed", "declined"]

@@ -6,6 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from chat_ui.languages import words_in
 from chat_ui.rest import Rest, RestProblem, SignedOut, identifier, user_id
 
 
@@ -75,7 +76,7 @@ async def test_a_refusal_becomes_a_plain_sentence(answer: httpx2.Response, sente
     for call in (rest.me("t"), anext(rest.turn("t", "hello", None)), anext(rest.live("t"))):
         with pytest.raises(RestProblem) as caught:
             await call
-        assert caught.value.sentence == sentence
+        assert caught.value.sentence(words_in("en")) == sentence
 
 
 async def test_a_home_that_is_not_there_becomes_a_plain_sentence() -> None:
@@ -85,7 +86,7 @@ async def test_a_home_that_is_not_there_becomes_a_plain_sentence() -> None:
     rest = Rest("http://home.local", transport=httpx2.MockTransport(away))
     with pytest.raises(RestProblem) as caught:
         await anext(rest.turn("t", "hello", None))
-    assert (caught.value.status, caught.value.sentence) == (
+    assert (caught.value.status, caught.value.sentence(words_in("en"))) == (
         0, "Your home did not answer. Please try again in a moment.",
     )  # fmt: skip
 

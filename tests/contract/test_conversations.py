@@ -352,3 +352,17 @@ async def test_what_holds_for_a_thread_is_kept_with_it_and_goes_with_it(opener):
         await stores.conversations.clear("h1", "anna", "t1")
         await stores.conversations.append("h1", [message(3)])
         assert await stores.conversations.context("h1", "anna", "t1") == {}
+
+
+async def test_a_thread_keeps_the_title_that_its_person_gave_it(opener):
+    async with opener() as stores:
+        assert await stores.conversations.rename("h1", "anna", "t1", "Holidays") is False
+        await stores.conversations.append("h1", [message(1)])
+        assert await stores.conversations.rename("h1", "ben", "t1", "Taken") is False
+        assert await stores.conversations.rename("h2", "anna", "t1", "Taken") is False
+        assert await stores.conversations.rename("h1", "anna", "t1", "Ferien \u2600 'n' \"so\"")
+        await stores.conversations.append("h1", [message(2)])
+    async with opener() as stores:
+        [thread] = await stores.conversations.threads("h1", "anna")
+        assert thread.title == "Ferien \u2600 'n' \"so\""
+        assert await stores.conversations.thread("h1", "anna", "t1") == thread

@@ -49,6 +49,11 @@ class FakeHome:
     card_seconds: int = 300
     cards_after_s: float = 0.0
     cards_asked: int = 0
+    titles: dict[str, str] = field(default_factory=dict)
+    #: Turn -> (thread, answer): what a turn that was cut off says when the server is back.
+    unfinished: dict[str, tuple[str, str]] = field(default_factory=dict)
+    mode: Json = field(default_factory=lambda: {"mode": "home", "arm_state": "disarmed"})
+    measured: list[float] = field(default_factory=lambda: [20.0 + n % 12 / 4 for n in range(48)])
     pin: str | None = None
     sessions: dict[str, str] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
@@ -56,6 +61,7 @@ class FakeHome:
     history: dict[str, list[Json]] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     listeners: set[asyncio.Queue[tuple[str, Json]]] = field(default_factory=set)
+    followed: asyncio.Event = field(default_factory=asyncio.Event)
     users: dict[str, Json] = field(
         default_factory=lambda: {
             "john@example.com": {"id": "u-john", "name": "John Miller", "role": "owner"},
@@ -77,7 +83,7 @@ class FakeHome:
 
     def kept(self) -> Json:
         """What survives a restart."""
-        return {k: v for k, v in vars(self).items() if k not in ("listeners",)}
+        return {k: v for k, v in vars(self).items() if k not in ("listeners", "followed")}
 
     def token(self, email: str) -> str:
         session = secrets.token_hex(8)
@@ -101,6 +107,11 @@ class FakeHome:
         for listener in self.listeners:
             listener.put_nowait((name, data))
 
+    def change(self, device_id: str, state: Json) -> None:
+        self.devices[device_id]["state"] |= state
+        said = {"device_id": device_id, "event_type": "state_changed", "state": state, "data": {}}
+        self.publish("device_event", said | {"timestamp": now().isoformat()})
+
     def remember(self, thread: str, turn: str, role: str, text: str, **more: Any) -> None:
         item = {"id": secrets.token_hex(6), "thread_id": thread, "turn_id": turn, "role": role, "text": text}
         self.history.setdefault(thread, []).append(item | {"at": now().isoformat(), "calls": [], "commands": []} | more)
@@ -118,6 +129,15 @@ class FakeHome:
         self.cards[card["id"]] = card
         self.publish("confirmation", card)
         return card
+
+    async def finish_turns(self) -> None:
+        """What was cut off goes on to its end, once somebody follows the home again."""
+        if self.unfinished:
+            await self.followed.wait()
+        for turn, (thread, answer) in self.unfinished.items():
+            self.remember(thread, turn, "assistant", answer)
+            self.publish("agent_response", {"thread_id": thread, "turn_id": turn, "message": answer, "commands": []})
+        self.unfinished.clear()
 
     async def decide(self, card: Json, email: str, approve: bool) -> None:
         card |= {"state": "approved" if approve else "denied", "decided_by": self.users[email]["id"]}
@@ -148,6 +168,7 @@ async def script(home: FakeHome, text: str, thread: str, turn: str) -> AsyncIter
     """The turn that answers `text`, as (event name, data)."""
     yield "turn", {"thread_id": thread}
     calls: list[Json] = []
+    commands: list[Json] = []
     cards: list[str] = []
     status, wanted = "completed", text.lower()
 
@@ -196,13 +217,24 @@ async def script(home: FakeHome, text: str, thread: str, turn: str) -> AsyncIter
         yield "answer", {"text": "The **back door** is locked. The rest waits.", "evidence": []}
         yield "done", {"status": "waiting", "model": "fake", "tokens": {"input": 1, "output": 1}, "duration_ms": 1}
         return
-    elif "lock the back" in wanted:
-        home.devices["back_door_lock"]["state"]["lock"] = "locked"
+    elif "warm" in wanted:
+        day = {"start": (now() - timedelta(hours=24)).isoformat(), "end": now().isoformat()}
+        arguments = {"device_id": "thermostat", "metric": "temperature_c", **day, "every_minutes": 1440}
+        async for event in call("analytics", "get_device_history", arguments, {"windows": []}):
+            yield event
+        answer = "Between 67 and 74 degrees."
+    elif "lock the door" in wanted:
+        answer = "Which one should I lock: the back door or the front door?"
+    elif "dark" in wanted:
+        answer = "Want me to turn on the porch light and close the garage?"
+    elif "lock the back" in wanted or wanted == "the back door":
+        home.change("back_door_lock", {"lock": "locked"})
         arguments = {"device_id": "back_door_lock", "command": "lock"}
         async for event in call("devices", "control_device", arguments, {"outcome": "confirmed"}):
             yield event
         done = {"command_id": "k1", "device_id": "back_door_lock", "device": "Back Door Lock", "command": "lock"}
-        yield "outcome", {"command": done | {"set": {"lock": "locked"}, "outcome": "confirmed", "reason": ""}}
+        commands = [done | {"set": {"lock": "locked"}, "outcome": "confirmed", "reason": ""}]
+        yield "outcome", {"command": commands[0]}
         answer = "Done. The **back door** is locked."
     elif "fail" in wanted:
         words = "The model did not answer in time."
@@ -214,6 +246,9 @@ async def script(home: FakeHome, text: str, thread: str, turn: str) -> AsyncIter
         answer = "Look: ![leak](http://10.9.8.7/leak.png?secret=1)"
     elif "count" in wanted:
         answer = " ".join(str(n) for n in range(1, 61))
+        home.unfinished[turn] = thread, answer
+        async for event in call("devices", "get_home_summary", {}, {"total_devices": 5}):
+            yield event
     else:
         state = {d["name"]: d["state"] for d in home.devices.values()}
         async for event in call("devices", "get_home_summary", {}, {"total_devices": 5, "devices": state}):
@@ -225,7 +260,8 @@ async def script(home: FakeHome, text: str, thread: str, turn: str) -> AsyncIter
     for word in streamed.split(" "):
         yield "token", {"text": word + " "}
         await asyncio.sleep(0.05 if "count" in wanted else 0.01)
-    home.remember(thread, turn, "assistant", answer, calls=calls, confirmations=cards)
+    home.unfinished.pop(turn, None)
+    home.remember(thread, turn, "assistant", answer, calls=calls, commands=commands, confirmations=cards)
     yield "answer", {"text": answer, "evidence": []}
     # Every turn is told to the person's other screens, this one among them.
     said = {"thread_id": thread, "turn_id": turn, "message": answer, "commands": [], "actions_taken": []}
@@ -265,7 +301,10 @@ def build(home: FakeHome) -> Starlette:
         email, session = found
         path, method = request.url.path.removeprefix("/api/v1"), request.method
         if path == "/users/me":
-            return JSONResponse(home.users[email] | {"email": email, "home": {"id": "u-john", "name": "Maple Street"}})
+            place = {"id": "u-john", "name": "Maple Street", "time_zone": "UTC", "unit_system": "us", **home.mode}
+            return JSONResponse(home.users[email] | {"email": email, "home": place})
+        if path == "/analytics/aggregates":
+            return JSONResponse(aggregates(request))
         if path == "/devices":
             return JSONResponse({"items": list(home.devices.values()), "next_cursor": None})
         if path == "/confirmations":
@@ -276,12 +315,23 @@ def build(home: FakeHome) -> Starlette:
         if path == "/ai/chat/threads":
             wanted = (request.query_params.get("search") or "").lower()
             items = [
-                {"id": t, "title": i[0]["text"][:60], "created_at": i[0]["at"], "updated_at": i[-1]["at"]}
+                {
+                    "id": t,
+                    "title": home.titles.get(t, i[0]["text"][:60]),
+                    "created_at": i[0]["at"],
+                    "updated_at": i[-1]["at"],
+                }
                 for t, i in home.history.items()
                 if home.owners.get(t) == email and wanted in json.dumps(i).lower()
             ]
             items.sort(key=lambda i: i["updated_at"], reverse=True)
             return JSONResponse({"items": items, "next_cursor": None})
+        if path.startswith("/ai/chat/threads/") and method == "PATCH":
+            thread = path.rpartition("/")[2]
+            if home.owners.get(thread) != email:
+                return _error(404, "NOT_FOUND", "There is no such conversation.")
+            home.titles[thread] = (await request.json())["title"]
+            return JSONResponse({"id": thread, "title": home.titles[thread]})
         if path == "/ai/chat/history":
             thread = request.query_params.get("thread_id", "")
             if home.owners.get(thread) != email:
@@ -294,6 +344,16 @@ def build(home: FakeHome) -> Starlette:
         if path == "/events/stream":
             return EventSourceResponse(live(session), ping=15)
         return _error(404, "NOT_FOUND", "There is nothing here.")
+
+    def aggregates(request: Request) -> Json:
+        """Half-hourly windows of the last day, whatever was asked."""
+        first = datetime.fromisoformat(request.query_params["from"])
+        items = [
+            {"start": (first + timedelta(minutes=30 * n)).isoformat(), "count": 6, "average": value,
+             "minimum": value - 0.5, "maximum": value + 0.5}
+            for n, value in enumerate(home.measured)
+        ]  # fmt: skip
+        return {"items": items, "next_cursor": None, "unit": "\u00b0C"}
 
     async def confirmation(request: Request, email: str, card_id: str, method: str) -> Response:
         card = home.cards.get(card_id)
@@ -335,6 +395,7 @@ def build(home: FakeHome) -> Starlette:
     async def live(session: str) -> AsyncIterator[Json]:
         queue: asyncio.Queue[tuple[str, Json]] = asyncio.Queue(maxsize=1000)
         home.listeners.add(queue)
+        home.followed.set()
         try:
             while session not in home.revoked:
                 name, data = await queue.get()
@@ -355,12 +416,15 @@ def build(home: FakeHome) -> Starlette:
                     home.revoked.add(session)
                     home.publish("session", {"session_id": session, "revoked": True})
         elif what == "device":
-            home.devices[body["id"]]["state"] |= body["state"]
-            said = {"device_id": body["id"], "event_type": "state_changed", "state": body["state"], "data": {}}
-            home.publish("device_event", said | {"timestamp": now().isoformat()})
+            home.change(body["id"], body["state"])
+        elif what == "mode":
+            home.mode |= body
+            home.publish("mode", body)
         elif what == "set":
             home.card_seconds, home.pin = body.get("card_seconds", home.card_seconds), body.get("pin", home.pin)
             home.cards_after_s = body.get("cards_after_s", home.cards_after_s)
+            if body.get("anew"):
+                home.devices, home.mode = FakeHome().devices, FakeHome().mode
         return JSONResponse({"ok": True, "listeners": len(home.listeners), "cards_asked": home.cards_asked})
 
     async def page(request: Request) -> Response:
@@ -394,7 +458,7 @@ def build(home: FakeHome) -> Starlette:
             Route("/api/v1/auth/demo", demo),
             Route("/api/v1/auth/logout", logout, methods=["POST"]),
             Route("/fake/{what}", fake, methods=["POST"]),
-            Route("/api/v1/{rest:path}", rest, methods=["GET", "POST", "DELETE"]),
+            Route("/api/v1/{rest:path}", rest, methods=["GET", "POST", "DELETE", "PATCH"]),
         ]
     )
 
@@ -442,8 +506,10 @@ def main() -> None:
         await door.open()
         async with asyncio.TaskGroup() as group:
             group.create_task(server.serve())
+            finishing = group.create_task(home.finish_turns())
             await end.wait()
             await door.close()
+            finishing.cancel()
             server.should_exit = True
         given.keep.write_bytes(pickle.dumps(home.kept()))
 

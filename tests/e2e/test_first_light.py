@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from chat_ui.languages import words_in
+from chat_ui.starters import starters
+
 playwright = pytest.importorskip("playwright.sync_api")
 expect = playwright.expect
 expect.set_options(timeout=20_000)
@@ -160,3 +163,34 @@ def test_sarah_turns_off_all_lights_but_one(address: str, sign_in: Any) -> None:
         light: state(page, address, light)["on"] for light in ("porch_light", "living_room_light", "hallway_light")
     }
     assert lights == {"porch_light": False, "living_room_light": False, "hallway_light": True}
+
+
+@pytest.mark.parametrize("email", ["john@demo.com", "sarah@demo.com"])
+def test_no_starter_of_a_demo_home_fails(address: str, sign_in: Any, email: str) -> None:
+    page = sign_in(email)
+    devices = page.request.get(f"{address}/api/v1/devices").json()["items"]
+    offered = {s.message for home in _as_they_may_be(devices) for s in starters(home, words_in("en"))}
+    assert len(offered) >= 8
+
+    for message in sorted(offered):
+        asked = {"message": message, "new_thread": True}
+        told = page.request.post(f"{address}/api/v1/ai/chat", data=asked).json()
+        assert told["status"] == "completed", message
+        assert told["asked"] == []
+        assert not re.search("can't|cannot|don't understand|not sure", told["answer"]), f"{message}: {told['answer']}"
+
+
+def _as_they_may_be(devices: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The home as it is, and in states in which other things are offered."""
+    locks = [d["id"] for d in devices if d["type"] == "lock"]
+
+    def but(**changed: dict[str, Any]) -> list[dict[str, Any]]:
+        return [{**d, "state": {**d["state"], **changed.get(d["id"], changed.get(d["type"], {}))}} for d in devices]
+
+    yield devices
+    yield but(light={"on": True})
+    yield but(**{locks[0]: {"lock": "unlocked"}})
+    yield but(lock={"lock": "unlocked"})
+    yield but(garage_door={"cover": "open"})
+    yield [d for d in devices if d["type"] == "lock"]
+    yield [d for d in devices if d["type"] in ("motion", "contact")]

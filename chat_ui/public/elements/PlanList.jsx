@@ -1,22 +1,2 @@
-import { CheckCircle2, CircleDashed, CircleHelp, CircleSlash, TriangleAlert } from "lucide-react"
-
-const ICONS = { done: CheckCircle2, waiting: CircleDashed, unsure: CircleHelp, wrong: TriangleAlert, over: CircleSlash }
-
-export default function PlanList() {
-  const steps = props.steps || []
-  return (
-    <section className="hg-plan" aria-label="Plan" data-testid="plan-list">
-      <div className="hg-plan-head" aria-live="polite">{props.head}</div>
-      <ol>
-        {steps.map((step, i) => {
-          const Icon = ICONS[step.look] || CircleHelp
-          return (
-            <li key={i} className={"hg-step hg-step-" + step.look} data-look={step.look}>
-              <Icon aria-hidden="true" />
-              <span className="hg-step-text">{step.text}</span>
-              <span className="hg-step-said">{step.said}</span>
-            </li>)
-        })}
-      </ol>
-    </section>)
-}
+const { PlanList } = window.homeguardElements(React, require)
+export default <PlanList {...props} act={callAction} ask={sendUserMessage} />

@@ -18,8 +18,8 @@ CONCERN: Final = "conversations"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """Lines to append, a person's thread (`""`: all of theirs) to delete with `clear`, or what holds for it: one order
-    for all."""
+    """Lines to append, a person's thread (`""`: all of theirs) to delete with `clear`, what holds for it, or its new
+    title: one order for all."""
 
     home_id: str
     messages: tuple[Message, ...] = ()
@@ -27,6 +27,7 @@ class Said:
     user_id: str = ""
     thread_id: str = ""
     context: Mapping[str, Json] | None = None
+    title: str | None = None
 
 
 async def take_said(stores: WithConversations, values: Sequence[str]) -> None:
@@ -34,6 +35,8 @@ async def take_said(stores: WithConversations, values: Sequence[str]) -> None:
         said = decode(Said, value)
         if said.context is not None:
             await stores.conversations.set_context(said.home_id, said.user_id, said.thread_id, said.context)
+        elif said.title is not None:
+            await stores.conversations.rename(said.home_id, said.user_id, said.thread_id, said.title)
         elif said.clear:
             await stores.conversations.clear(said.home_id, said.user_id, said.thread_id)
         else:
@@ -133,6 +136,19 @@ class GuardedConversations:
         said = Said(home_id=home_id, user_id=user_id, thread_id=thread_id, context=context)
         await self._forwarder.keep(CONCERN, [encode(said)])
         return await self._local.set_context(home_id, user_id, thread_id, context)
+
+    async def rename(self, home_id: str, user_id: str, thread_id: str, title: str) -> bool:
+        if not self._forwarder.waiting(CONCERN):
+            try:
+                done = await self._engine.call(lambda s: s.conversations.rename(home_id, user_id, thread_id, title))
+            except StoreUnavailable:
+                pass
+            else:
+                await self._local.rename(home_id, user_id, thread_id, title)
+                return done
+        said = Said(home_id=home_id, user_id=user_id, thread_id=thread_id, title=title)
+        await self._forwarder.keep(CONCERN, [encode(said)])
+        return await self._local.rename(home_id, user_id, thread_id, title)
 
     async def clear(self, home_id: str, user_id: str, thread_id: str = "") -> int:
         """While the engine is away: how many of those known here; all of them go when it is back."""

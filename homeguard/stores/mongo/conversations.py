@@ -142,6 +142,13 @@ class MongoConversations:
             done = await self._threads.update_one({"_id": key(home_id, user_id, thread_id)}, {"$set": fields})
         return done.matched_count > 0
 
+    async def rename(self, home_id: str, user_id: str, thread_id: str, title: str) -> bool:
+        async with self._link.answering():
+            done = await self._threads.update_one(
+                {"_id": key(home_id, user_id, thread_id)}, {"$set": fitting({"title": title})}
+            )
+        return done.matched_count > 0
+
     async def clear(self, home_id: str, user_id: str, thread_id: str = "") -> int:
         which: Document = {"home_id": home_id, "user_id": user_id}
         if thread_id:

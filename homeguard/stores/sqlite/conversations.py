@@ -90,6 +90,10 @@ class SqliteConversations:
         sql = "UPDATE threads SET context = ? WHERE home_id = ? AND user_id = ? AND id = ?"
         return await self._database.change(sql, (json_text(context), home_id, user_id, thread_id)) > 0
 
+    async def rename(self, home_id: str, user_id: str, thread_id: str, title: str) -> bool:
+        sql = "UPDATE threads SET title = ? WHERE home_id = ? AND user_id = ? AND id = ?"
+        return await self._database.change(sql, (title, home_id, user_id, thread_id)) > 0
+
     async def clear(self, home_id: str, user_id: str, thread_id: str = "") -> int:
         def clear(c: apsw.Connection) -> int:
             sql = "DELETE FROM threads WHERE home_id = ?1 AND user_id = ?2 AND (?3 = '' OR id = ?3)"

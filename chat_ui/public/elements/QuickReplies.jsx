@@ -1,0 +1,2 @@
+const { QuickReplies } = window.homeguardElements(React, require)
+export default <QuickReplies {...props} act={callAction} ask={sendUserMessage} />
