@@ -14,7 +14,7 @@ from homeguard.errors import HomeGuardError, InvalidInput, NotFound
 from scenarios.schema import library, load_scenario
 
 #: Probes in the words in which they were given first, then in other words, then in words the planner never learned.
-_FILES: Final = ("acceptance.yaml", "probes.yaml", "unseen.yaml", "blind.yaml", "conversations.yaml")
+_FILES: Final = ("acceptance.yaml", "probes.yaml", "unseen.yaml", "blind.yaml", "conversations.yaml", "everyday.yaml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,7 +100,7 @@ def state_trigger(words: Sequence[str], home: Home) -> Trigger | None:
     return None
 
 
-_WHENEVER: Final = r"(?:when(?:ever)?|once|as soon as|the moment|if|every time|each time|while)"
+_WHENEVER: Final = r"(?:when(?:ever)?|once|as soon as|the moment|if|every time|each time)"
 
 
 def around_state(words: Sequence[str]) -> tuple[list[str], list[str]] | None:
