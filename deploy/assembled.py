@@ -209,6 +209,7 @@ class Assembled:
             asked=[{"text": c["text"], "effects": c["effects"]} for c in reply.asked],
             refused=self._refusals,
             changes=reply.changed,
+            calls=[{"tool": c["tool"], "arguments": c["arguments"]} for c in reply.calls],
         )
 
     async def _turn(

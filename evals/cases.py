@@ -53,7 +53,7 @@ async def run_case(case: Mapping[str, Any], raw_home: Any, perform_turn: Perform
         "answer": turn.answer, "duration_ms": round(took, 2),
     }  # fmt: skip
     if not why:
-        result["passed"], result["why"] = judge(case, result, home)
+        result["passed"], result["why"] = judge(case, result | {"calls": turn.calls}, home)
     return result
 
 

@@ -140,7 +140,10 @@ async def say(
             break
         results = tuple(home.call(c.id, c.name, c.arguments) for c in step.calls)
         messages.append(Said(role="tool", results=results))
-    turn = TurnResult(answer=answer, commands=tuple(home.sent), refused=tuple(refused), changes=home.changes())
+    turn = TurnResult(
+        answer=answer, commands=tuple(home.sent), refused=tuple(refused), changes=home.changes(),
+        calls=tuple({"tool": name, "arguments": arguments} for name, arguments in home.calls),
+    )  # fmt: skip
     return turn, messages
 
 

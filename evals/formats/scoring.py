@@ -21,12 +21,59 @@ def judge(case: Mapping[str, Any], result: Mapping[str, Any], home: CaseHome) ->
     """Whether the case passed, with the reason when it did not."""
     kind = str(case["id"]).split("-")[0]
     if case.get("kind") in _APART:
-        return False, "this kind is reported apart"
+        return _apart(case, result)
     if kind == "hai":
         return _intents(case, result, home)
     if kind == "had":
         return _assist(case, result)
     return _homebench(case, result) if kind == "hb" else _action(case, result)
+
+
+#: What a request about a timer that is there already begins with, whatever it is to become.
+_ON_TIMERS: Final = frozenset(
+    (
+        "HassCancelTimer",
+        "HassIncreaseTimer",
+        "HassDecreaseTimer",
+        "HassPauseTimer",
+        "HassUnpauseTimer",
+        "HassTimerStatus",
+    )
+)
+
+
+def _apart(case: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[bool, str]:
+    """Timers, lists, media and talk, by the tool that was called: a case's home has none of these, so a change to one
+    that is not there counts as understood when the timers were looked up and none was made."""
+    calls = [(str(c["tool"]), c["arguments"]) for c in result.get("calls", ())]
+    tools = {tool for tool, _ in calls}
+    wanted: Mapping[str, Any] = case["expected"][0] if case["expected"] else {"intent": "", "slots": {}}
+    intent, slots = str(wanted["intent"]), wanted["slots"]
+    if intent == "HassStartTimer":
+        minutes = (
+            float(slots.get("hours", 0)) * 60 + float(slots.get("minutes", 0)) + float(slots.get("seconds", 0)) / 60
+        )
+        name = slots.get("name") or ""
+        label = plain(name[-1] if isinstance(name, list) else name)
+        made = [a for tool, a in calls if tool == "set_timer" and abs(float(a.get("minutes", 0)) - minutes) < 0.01]
+        return any(label in plain(a.get("label", "")) for a in made), "no such timer was set"
+    if intent == "HassCancelAllTimers":
+        return ("cancel_timer", {"timer_id": "all"}) in calls, "not all timers were cancelled"
+    if intent in _ON_TIMERS:
+        return "list_timers" in tools and "set_timer" not in tools, "the timers were not looked up"
+    if intent.endswith("AddItem"):
+        added = [i for tool, a in calls if tool == "add_to_list" for i in a.get("items", ())]
+        return plain(slots["item"]) in {plain(i) for i in added}, "it was not added"
+    if intent.endswith("CompleteItem"):
+        gone = [a.get("item") for tool, a in calls if tool == "complete_list_item"]
+        gone += [i for tool, a in calls if tool == "remove_from_list" for i in a.get("items", ())]
+        return plain(slots["item"]) in {plain(i) for i in gone}, "it was not taken off"
+    if intent == "HassMediaSearchAndPlay":
+        played = [c["args"] for c in result["commands"] if c["command"] == "play_media"]
+        return any(plain(slots["search_query"]) in {plain(a) for a in args} for args in played), "it was not played"
+    if case["kind"] == "chat":
+        return bool(result["answer"]) and not result["commands"], "something was done"
+    return False, "this is not done"
 
 
 def plain(value: object) -> str:

@@ -11,7 +11,8 @@ from homeguard.model import Device, UnitSystem
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnResult:
     """`commands`: `{"device_id", "command", "parameters", "outcome"}` in order of sending; `changes`: device id -> the
-    attributes that are different after the turn, with their values; `refused`: `{"text", "why"}` a part.
+    attributes that are different after the turn, with their values; `refused`: `{"text", "why"}` a part; `calls`: every
+    tool that was called, `{"tool", "arguments"}`.
     """
 
     answer: str
@@ -19,6 +20,7 @@ class TurnResult:
     asked: Sequence[Any] = ()
     refused: Sequence[Mapping[str, str]] = ()
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    calls: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

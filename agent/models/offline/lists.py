@@ -15,6 +15,8 @@ _LIST: Final = re.compile(
     r"|chores?|packing|wish|"
     r"reading|gift|party|hardware|food|errands?|christmas|bucket|birthday|work|supermarket) list|(?:my|the|our"
     r"|that|on|to|off|from) list)\b"
+    r"|(?:(?<=\bon )|(?<=\bto )|(?<=\boff )|(?<=\bfrom )|(?<=\bin )|(?<=\bonto ))(?:my|the|our) "
+    r"(?P<any>[a-z]+(?: [a-z]+)?) list\b"
     r"|\b(?:my |the |our )?(?P<bare>to dos?|todos|tasks|chores|errands|groceries)\b"
 )
 _ADD: Final = re.compile(
@@ -44,13 +46,15 @@ _WANTS: Final = re.compile(r"\b(?:is|are) (?P<item>.+?) on$")
 _TAKE: Final = re.compile(
     r"^(?:(?:please|can you|could you|would you|hey|ok|and|also) )*(?:remove|take|delete|erase|drop|get|strike"
     r"|scratch|cross)(?: off| out)? (?P<items>.+?)"
-    r"(?: (?:off|from|out) (?:of )?)"
+    r"(?: (?:off|from|out|on|in)(?: of)?) *$"
 )
 _TICK: Final = re.compile(
     r"^(?:(?:please|can you|could you|would you|hey|ok|and|also) )*(?:(?:check|tick|cross|mark)(?: off)?"
     r"|complete|finish) (?P<items>.+?)"
     r"(?: off)?(?: as (?:done|bought|complete|completed|finished))?(?: (?:on|from|in|off|of) |$)"
 )
+#: What takes something off a list, or changes it, never adds.
+_OFF: Final = re.compile(r"(?:remove|delete|complete|check|tick|cross|mark|take|erase|drop|finish|find|change|move)\b")
 _SHOW: Final = re.compile(
     r"\b(?:what|whats|which|show|read|tell|list|see|how many|count|anything|is there|do i (?:have|need)|give me"
     r"|open|display)\b"
@@ -112,7 +116,7 @@ def _list_part(words: Sequence[str], text: str, pending: Sequence[str]) -> Part 
             (Call("complete_list_item", {"item": item, "list_name": "shopping"}),), text,
             f'"{start(item)}" is ticked off on your shopping list.',
         )  # fmt: skip
-    name = found["name"] or found["bare"] or ""
+    name = found["name"] or found["any"] or found["bare"] or ""
     name = _SAME.get(name, name)
     head = said[: found.start()]
     empty = _EMPTY.match(said)
@@ -138,7 +142,12 @@ def _list_part(words: Sequence[str], text: str, pending: Sequence[str]) -> Part 
     if found["bare"] and not re.search(r"\b(?:on|what|which|how many|show|read|list|any)\b", head):
         return None
     put = re.match(r"(?:(?:please|can you|could you|and|also|hey) )*(?P<items>[a-z0-9 ,]+?) (?:on|onto|to) $", head)
-    if put is not None and not _SHOW.search(head) and not re.match(r"(?:is|are|do|does|did|have|has)\b", head):
+    if (
+        put is not None
+        and not _OFF.match(put["items"])
+        and not _SHOW.search(head)
+        and not re.match(r"(?:is|are|do|does|did|have|has)\b", head)
+    ):
         return _added(_items(put["items"]), name, text)
     item = _WANTS.search(head.strip())
     return _shown(name, text, item["item"] if item and not _SHOW.search(head) else "", _about(said, found))

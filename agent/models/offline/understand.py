@@ -104,9 +104,10 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
     said = " ".join(text.split())[:200]
     if not words:
         return [Part(text=said, say="I didn't catch that. What can I do for you?")], context
-    words, mended = heard(words, scene.home.devices, scene.home.places)
+    spoken_as, mended = heard(words, scene.home.devices, scene.home.places)
+    words = spoken_as or words
     context = replace(context, mended=mended)
-    words = asked_plainly(plain(words, scene.home.named_words), has_area=bool(scene.area))
+    words = asked_plainly(plain(words, scene.home.named_words), has_area=bool(scene.area)) or words
     answer = answered(words, context.offer) if context.offer else None
     if answer is not None:
         after = replace(context, offer=()).spoke_of(tuple(d for d, _ in answer.orders))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agent.models.offline.planner import OfflinePlanner
@@ -263,6 +263,7 @@ WORDS = st.sampled_from(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(text="AH")
 @given(text=st.one_of(st.text(max_size=120), st.lists(WORDS, max_size=14).map(" ".join)))
 def test_any_text_gets_an_answer_and_raises_nothing(text: str, homes: Callable[[str], VirtualHome]) -> None:
     for name in ("john", "sarah"):
