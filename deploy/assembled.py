@@ -83,15 +83,20 @@ class Assembled:
         for card in await stores.confirmations.open(home_id, self._now()):
             await self._running.plane.commands.decide(self._owner(home_id), card.id, approve=False)
         await stores.users.set_mode(home_id, "home", "disarmed")
+        await self._forget_wishes(home_id)
+        events = initial_events(demo, self._now())
+        await self._running.plane.intake.submit([msgspec.structs.replace(e, event_id=new_id()) for e in events])
+        await self._running.plane.processors["reflex"].caught_up()
+
+    async def _forget_wishes(self, home_id: str) -> None:
+        """Rules, timers and lists that an earlier sentence made."""
+        stores = self._running.stores
         for automation in await stores.automations.of_home(home_id):
             await stores.automations.delete(home_id, automation.id)
         for schedule in await stores.schedules.of_home(home_id):
             await stores.schedules.delete(home_id, schedule.id)
         for name in await stores.lists.names(home_id):
             await stores.lists.remove(home_id, [item.id for item in await stores.lists.of(home_id, name)])
-        events = initial_events(demo, self._now())
-        await self._running.plane.intake.submit([msgspec.structs.replace(e, event_id=new_id()) for e in events])
-        await self._running.plane.processors["reflex"].caught_up()
 
     async def say(self, home: str, words: str, *, go_on: bool = False) -> Reply:
         """One sentence of the owner in a conversation of its own, or in the last one."""
@@ -288,6 +293,7 @@ class Assembled:
                 await stores.devices.delete(case_home, device_id)
             await stores.devices.put(wanted)
             self._case_devices = wanted
+        await self._forget_wishes(case_home)
         self._running.plane.intake.forget_devices(case_home)
         if now is not None:
             self._running.clocks.set(case_home, now)

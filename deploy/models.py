@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol, cast
 
 from agent.models.faults import WORDS
 from agent.models.guarded import Asked, Guarded
-from agent.models.protocol import Model, Prompt, Step, Token
+from agent.models.protocol import OFFLINE, Model, Prompt, Step, Token
 from homeguard.clock import Clock, iso
 from homeguard.errors import StartRefused
 from homeguard.settings import Settings
@@ -49,6 +49,8 @@ def chosen(settings: Settings) -> Chosen | None:
     if not settings.enable_ai_agent:
         return None
     url, name = settings.model_url, settings.model_name
+    if OFFLINE in (name, settings.gemini_model):
+        raise StartRefused(f"no language model may be called {OFFLINE!r}: that is the planner's own name")
     if bool(url) != bool(name):
         missing = "HOMEGUARD_MODEL_NAME" if url else "HOMEGUARD_MODEL_URL"
         raise StartRefused(f"a language model needs both an address and a name: set {missing} too")

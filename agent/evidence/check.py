@@ -58,22 +58,28 @@ UNSUPPORTED: Final = "I cannot bear out what I was going to say with what this h
 UNREAD: Final = "I have not looked that up in this home, so I do not say how it is."
 
 
-def may_be_shown(sentence: str, commands: Sequence[Mapping[str, Any]], facts: Facts | None = None) -> bool:
-    """Whether everything that the sentence claims is borne out so far; without `facts` only what was done counts."""
-    return not _faults(sentence, commands, facts)
+def may_be_shown(
+    sentence: str, commands: Sequence[Mapping[str, Any]], facts: Facts | None = None, *, computed: bool = False
+) -> bool:  # fmt: skip
+    """Whether everything that the sentence claims is borne out so far; without `facts`, or when code worked the
+    sentence out of them (`computed`), only what was done counts."""
+    return not _faults(sentence, commands, facts, computed=computed)
 
 
-def checked(text: str, commands: Sequence[Mapping[str, Any]], facts: Facts | None = None) -> tuple[str, list[str]]:
+def checked(
+    text: str, commands: Sequence[Mapping[str, Any]], facts: Facts | None = None, *, computed: bool = False
+) -> tuple[str, list[str]]:  # fmt: skip
     """The text as it may be shown, and the ids of what bears it out: confirmed commands, then the events that it names.
 
     A sentence that claims a change stands only when every command that it can mean was confirmed: those whose device
-    it names, or all of the turn's when it names none.
+    it names, or all of the turn's when it names none. Of a text that code worked out of the facts (`computed`) only
+    such claims are held against them: a count or an average that it made is in no result.
     """
     confirmed = [str(c["command_id"]) for c in commands if c.get("outcome") == "confirmed"]
     kept: list[str] = []
     cut: list[str] = []
     for sentence in split(without_links(text)):
-        faults = _faults(sentence, commands, facts)
+        faults = _faults(sentence, commands, facts, computed=computed)
         if faults:
             cut.append(faults[0])
         else:
@@ -99,18 +105,21 @@ def _plainly(error: str) -> str:
     return f"{text}." if text else "the tool did not answer."
 
 
-def _faults(sentence: str, commands: Sequence[Mapping[str, Any]], facts: Facts | None) -> list[str]:
-    """What in it is not borne out, by kind: done, state, event, number, time, thing. Each part by itself."""
+def _faults(
+    sentence: str, commands: Sequence[Mapping[str, Any]], facts: Facts | None, *, computed: bool = False
+) -> list[str]:  # fmt: skip
+    """What in it is not borne out, by kind: done, state, event, number, time, thing; of what is `computed` only done.
+    Each part by itself."""
     plain = sentence.replace('"', "") if _JSON.search(sentence) else claims.unquoted(sentence)
     plain = _TAIL.sub("", plain) or plain
     right: set[int] = set()
-    if facts is not None and claims.is_fact(plain):
+    if facts is not None and not computed and claims.is_fact(plain):
         wrong, right = happenings.miscounted(plain, (), facts)
         if wrong:
             return [wrong]
     before: list[Thing] = []
     for part in _PART.split(plain):
-        if found := _part_faults(part, before, right, commands, facts):
+        if found := _part_faults(part, before, right, commands, facts, computed=computed):
             return found
         if facts is not None:
             before = named(part, facts) or things_meant(part, facts) or before
@@ -118,11 +127,12 @@ def _faults(sentence: str, commands: Sequence[Mapping[str, Any]], facts: Facts |
 
 
 def _part_faults(
-    part: str, before: Sequence[Thing], right: set[int], commands: Sequence[Mapping[str, Any]], facts: Facts | None
+    part: str, before: Sequence[Thing], right: set[int], commands: Sequence[Mapping[str, Any]], facts: Facts | None,
+    *, computed: bool = False,
 ) -> list[str]:  # fmt: skip
     """`before` are the things of the part before it, `right` the counts that are known to be right."""
     asked = _ASKED.match(part)
-    if asked and (found := _part_faults(asked.group(1), before, right, commands, facts)):
+    if asked and (found := _part_faults(asked.group(1), before, right, commands, facts, computed=computed)):
         return found
     for side in _BUT.split(part):
         if claims.claims_done(side) and not _borne_out(side, commands, facts):
@@ -136,6 +146,8 @@ def _part_faults(
         return ["done"]
     if facts is None:
         return []
+    if computed:
+        return ["done"] if uncovered(part, commands, facts, before, only_deeds=True) else []
     if not (facts.read or commands or (facts.errors and claims.hedges(part))) and said_unread(part, facts):
         return ["state"]
     if kind := uncovered(part, commands, facts, before):

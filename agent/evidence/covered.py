@@ -38,19 +38,22 @@ _LONGEST: Final = 4_000
 
 
 def uncovered(
-    sentence: str, commands: Sequence[Mapping[str, Any]], facts: Facts, before: Sequence[Thing] = ()
+    sentence: str, commands: Sequence[Mapping[str, Any]], facts: Facts, before: Sequence[Thing] = (), *,
+    only_deeds: bool = False,
 ) -> str:  # fmt: skip
     """What kind of claim nothing of this turn bears out ("done", "state", "event", "number", "thing"), `""` when none.
 
     `sentence` without quotations, and no question or offer; `before` are the things that an "it" in it means.
+    With `only_deeds` nothing but what was done or is under way is looked at.
     """
     plain = state_words.COURTESY.sub(" ", sentence.replace("\u2019", "'").replace("*", "").replace("_", " "))[:_LONGEST]
     plain = supposed_left_out(plain)
-    quick = "done" if undone(plain, commands, facts) else _whole(plain, commands, facts)
+    quick = "done" if undone(plain, commands, facts) else "" if only_deeds else _whole(plain, commands, facts)
     if quick:
         return quick
     for clause in clauses(plain, facts):
-        if found := _clause(clause, plain, before, commands, facts):
+        judge = _deed if only_deeds else _clause
+        if found := judge(clause, plain, before, commands, facts):
             return found
         before = named(clause.text, facts) or things_meant(clause.text, facts) or before
     return ""
@@ -128,7 +131,7 @@ def _clause(
             return found
     if counts.HOW_MANY.search(text) or (not things and _ABLE.search(text)):
         return ""
-    if not denied and _UNDER_WAY.search(text) and not any(c.get("outcome") in _ON_ITS_WAY for c in commands):
+    if not denied and _under_way(text, commands):
         return "done"
     if denied and clause.states and past and facts.errors and not facts.read:
         return "event"
@@ -136,7 +139,7 @@ def _clause(
         return "state"
     if denied:
         return "state" if any(_denied_falsely(key, text, things, facts) for key in clause.states if not past) else ""
-    active = _BY_US.search(text) is not None or (ACTIVE.search(sentence) is not None and not _BE.search(text))
+    active = _active(text, sentence)
     for key in clause.states:
         if active and facts.things.keys() - {""} and not did(key, text, things, commands, facts):
             return "done"
@@ -145,6 +148,30 @@ def _clause(
         if not stands(key, text, things, before, commands, facts, past):
             return "state"
     return ""
+
+
+def _deed(
+    clause: Clause, sentence: str, _: Sequence[Thing], commands: Sequence[Mapping[str, Any]], facts: Facts
+) -> str:  # fmt: skip
+    """Of the clause only what it says was done by this turn, or is under way."""
+    text = clause.text
+    if clause.denied:
+        return ""
+    if _under_way(text, commands):
+        return "done"
+    if not (_active(text, sentence) and facts.things.keys() - {""}):
+        return ""
+    things = named(text, facts)
+    return "" if all(did(key, text, things, commands, facts) for key in clause.states) else "done"
+
+
+def _under_way(text: str, commands: Sequence[Mapping[str, Any]]) -> bool:
+    """It says that something goes on that nothing was sent for."""
+    return _UNDER_WAY.search(text) is not None and not any(c.get("outcome") in _ON_ITS_WAY for c in commands)
+
+
+def _active(text: str, sentence: str) -> bool:
+    return _BY_US.search(text) is not None or (ACTIVE.search(sentence) is not None and not _BE.search(text))
 
 
 _ON_ITS_WAY: Final = ("sent", "confirmed", "waiting")

@@ -18,7 +18,7 @@ from agent.graph.context import Context
 from agent.graph.state import State, own, said_from_json, said_to_json
 from agent.looks import only_looks
 from agent.models.faults import ModelFault
-from agent.models.protocol import Model, Prompt, Said, Step, Token, ToolCall
+from agent.models.protocol import OFFLINE, Model, Prompt, Said, Step, Token, ToolCall
 from homeguard.clock import iso
 from homeguard.errors import ModelUnavailable
 
@@ -55,19 +55,19 @@ async def think(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         if has_acted(state) and state["model"] != model.name:
             done = say_outcomes(state["commands"]) if state.get("commands") else ""
             return {**_stopped(state, _BROKE_OFF, done), **limited}
-        written, shown = "", 0
+        written, shown, computed = "", 0, model.name == OFFLINE
         try:
             async with aclosing(_parts(model, _prompt(state, context, model), context.caps.first_token_s)) as parts:
                 async for part in parts:
                     if isinstance(part, Step):
                         if shown <= context.caps.shown_characters:
-                            _show([written] if written else [], state, facts, write)
+                            _show([written] if written else [], state, facts, write, computed=computed)
                         update = _step(state, part, model.name, context.caps)
                         return {**update, **limited, "at": iso(context.system_now())}
                     whole, written = sentences(written + part.text)
                     shown += len(part.text)
                     if shown <= context.caps.shown_characters:
-                        _show(whole, state, facts, write)
+                        _show(whole, state, facts, write, computed=computed)
         except ModelUnavailable as error:
             failure = error
             limited = _limited(error)
@@ -146,9 +146,11 @@ def facts_of(state: State, context: Context) -> Facts:
     )
 
 
-def _show(whole: Sequence[str], state: State, facts: Facts, write: Callable[[Any], None]) -> None:
+def _show(
+    whole: Sequence[str], state: State, facts: Facts, write: Callable[[Any], None], *, computed: bool
+) -> None:  # fmt: skip
     for sentence in map(without_links, whole):
-        if may_be_shown(sentence, state.get("commands", []), facts):
+        if may_be_shown(sentence, state.get("commands", []), facts, computed=computed):
             write({"name": "token", "text": sentence})
 
 
@@ -244,7 +246,8 @@ async def answer(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """The model's last words, held against what really happened."""
     last = said_from_json(state["messages"][-1])
     said = last.text if last.role == "assistant" else ""
-    text, evidence = checked(said, state.get("commands", []), facts_of(state, runtime.context))
+    facts, computed = facts_of(state, runtime.context), state.get("model") == OFFLINE
+    text, evidence = checked(said, state.get("commands", []), facts, computed=computed)
     stopped = state.get("stopped", "")
     if not text and not stopped:
         text = "I have nothing to say to that."

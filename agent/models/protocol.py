@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from homeguard.model import UnitSystem
 
@@ -95,6 +95,10 @@ class Step:
     output_tokens: int = 0
     opaque: Mapping[str, Any] | None = None
     refusals: tuple[Mapping[str, str], ...] = ()
+
+
+#: The model whose words code works out of the results, where all others write theirs.
+OFFLINE: Final = "offline"
 
 
 class Model(Protocol):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from agent.graph.state import said_to_json
-from agent.models.protocol import Model, Prompt, Step, Token, ToolCall
+from agent.models.protocol import OFFLINE, Model, Prompt, Step, Token, ToolCall
 from homeguard.clock import iso, parse_time
 from homeguard.errors import HomeGuardError, NotFound
 
@@ -81,6 +81,8 @@ class RecordedModel:
         self._left: list[Mapping[str, Any]] = list(document["steps"])
         self._count = len(self._left)
         self.name = str(document["model"])
+        if self.name == OFFLINE:
+            raise RecordingDiffers("a recording is of a language model, and none is called offline")
         #: When the recording began: replay it at that time.
         self.began_at = parse_time(document["began_at"])
 

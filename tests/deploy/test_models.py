@@ -143,3 +143,12 @@ async def test_without_a_key_the_planner_answers_without_a_notice(tmp_path: Path
 def test_half_a_setting_stops_the_start_and_is_named(half: dict[str, str], missing: str) -> None:
     with pytest.raises(StartRefused, match=missing):
         chosen(Settings(**half))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"model_url": "http://127.0.0.1:1", "model_name": "offline"}, {"gemini_model": "offline"}]
+)
+def test_no_language_model_bears_the_name_of_the_planner(settings: dict[str, str]) -> None:
+    """Its words would pass for worked out by code, and not be held against what was read."""
+    with pytest.raises(StartRefused, match="the planner's own name"):
+        chosen(Settings(gemini_api_key="k", **settings))

@@ -16,6 +16,7 @@ from agent.models.offline.lexicon import (
     PARTICLE_HEADS,
     VERBS,
 )
+from agent.models.offline.moments import whole_spans
 from agent.models.offline.phrases import GRAMMAR
 from agent.models.offline.reading import PREDICATES
 from agent.models.offline.words import PUNCTUATION, is_number, those
@@ -74,6 +75,7 @@ _HEARD: Final = (
         "connected"),
     (r"\b(?:y / n|y n|yes or no)$", "?"),
 )  # fmt: skip
+_CLEANING: Final = re.compile(r"\b(?:start|begin) (?:the )?(?:cleaning|vacuuming|hoovering)(?: up)?(?= *[.!]?$)")
 _PATTERNS: Final = tuple((re.compile(pattern), put) for pattern, put in _HEARD)
 _UNITS: Final = those(
     "percent degrees degree celsius fahrenheit minutes minute hours hour seconds second half maximum minimum "
@@ -146,7 +148,9 @@ def heard(words: Sequence[str], devices: Sequence[Device], places: Iterable[str]
         text = re.sub(
             r"\b(?:ac|aircon|air con|air conditioning|air conditioner|furnace|boiler)\b(?! unit)", "thermostat", text
         )
-    text = _by_its_name(text, names)
+    if any(d.type == "vacuum" for d in devices):
+        text = _CLEANING.sub("start the vacuum", text)
+    text = _by_its_name(whole_spans(text), names)
     out: list[str] = []
     mended: set[str] = set()
     for word in _joined(text.split(), home):

@@ -54,7 +54,10 @@ _TICK: Final = re.compile(
     r"(?: off)?(?: as (?:done|bought|complete|completed|finished))?(?: (?:on|from|in|off|of) |$)"
 )
 #: What takes something off a list, or changes it, never adds.
-_OFF: Final = re.compile(r"(?:remove|delete|complete|check|tick|cross|mark|take|erase|drop|finish|find|change|move)\b")
+_OFF: Final = re.compile(
+    r"(?:who|whose|when|where|why|how|if|remove|delete|complete|check|tick|cross|mark|take"
+    r"|erase|drop|finish|find|change|move)\b"
+)
 _SHOW: Final = re.compile(
     r"\b(?:what|whats|which|show|read|tell|list|see|how many|count|anything|is there|do i (?:have|need)|give me"
     r"|open|display)\b"

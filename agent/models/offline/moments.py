@@ -21,7 +21,7 @@ _LASTING: Final = re.compile(rf"\bfor (?:about |the next |another |just )?{_SPAN
 #: A length of time: "ten minutes", "an hour and a half", "1 minute 30 seconds".
 SPAN: Final = re.compile(
     r"\b(\d+(?:\.\d+)?|half an?|an?|quarter of an|a couple(?: of)?|a few) (?:more )?(second|minute|hour|day)s?"
-    r"(?: and (a half|a quarter))?(?:(?: ,)?(?: and)? (\d+) (second|minute)s?)?(?:(?: and)? (\d+) (second)s?)?"
+    r"(?: and (a half|a quarter))?(?:(?: ,)?(?: and)? (\d+) (second|minute)s?)?(?:(?: ,)?(?: and)? (\d+) (second)s?)?"
 )
 _SUN_WORD: Final = (
     r"(sunset|sunrise|sundown|sunup|dusk|dawn|nightfall|daybreak|the sun (?:sets|goes down|rises|comes up|is up)|"
@@ -129,13 +129,22 @@ def _seconds(count: str, unit: str, more: str) -> float:
 
 def span_s(said: str) -> float:
     """The length of time that the words say, in seconds; 0 when they say none."""
-    match = SPAN.search(said)
+    match = SPAN.search(whole_spans(said))
     if match is None:
         return 0.0
     seconds = _seconds(match[1], match[2], match[3] or "")
     for count, unit in ((match[4], match[5]), (match[6], match[7])):
         seconds += float(count) * (60 if unit == "minute" else 1) if count else 0.0
     return seconds
+
+
+def whole_spans(said: str) -> str:
+    """ "1/2 a minute" as "half a minute", "1 and a half hours" as "1.5 hours"."""
+    said = re.sub(
+        r"\b(\d+) and (?:an? )?(half|1/2|quarter|1/4) (?:an? )?(?=second|minute|hour|day)",
+        lambda m: f"{int(m[1]) + (0.5 if m[2] in ('half', '1/2') else 0.25):g} ", said,
+    )  # fmt: skip
+    return re.sub(r"\b1/2 (?:an? )?(?=second|minute|hour|day)", "half a ", said)
 
 
 def spoken_span(seconds: float) -> str:

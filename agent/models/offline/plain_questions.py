@@ -52,6 +52,7 @@ _REWRITTEN: Final = (
      r"|keep an eye on)$",
      r"list my \1"),
     (r"^what (?:are|is) (?:all )?(?:the |my |our )?(.+?) (?:called|named)$", r"list my \1"),
+    (r"^(?:do|have) (?:i|we) (?:have |got )?(?:any|some) (unlocked|locked|open|closed|shut) (.+)$", r"are any \2 \1"),
     (r"\brunning low\b", "low"), (r"^how is (?:the |my )?(.+?) doing battery(?: wise)?$",
         r"what is the battery of the \1"),
     (r"^(?:hows|how is) (?:the |my )?battery (?:of|on|in) (?:the |my )?(.+)$", r"what is the battery of the \1"),

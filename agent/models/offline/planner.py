@@ -7,7 +7,7 @@ from agent.models.offline.home import SUMMARY_TOOL, home_from, pages_of
 from agent.models.offline.looking_back import local
 from agent.models.offline.parts import Part, failures
 from agent.models.offline.understand import Scene, understand
-from agent.models.protocol import Prompt, Said, Step, Token, ToolCall, ToolResult
+from agent.models.protocol import OFFLINE, Prompt, Said, Step, Token, ToolCall, ToolResult
 
 _PAGE = 500
 _MAX_PAGES = 20
@@ -18,7 +18,7 @@ _MAX_CALLS = 18
 class OfflinePlanner:
     """Understands requests about one home without any service: deterministic, in memory, no state between steps."""
 
-    name = "offline"
+    name = OFFLINE
 
     def __init__(self, model: Classifier | None = None) -> None:
         self._model = model

@@ -62,6 +62,13 @@ def titled(found: Frame, home: Home) -> bool:
     return not (named.devices or named.ambiguous)
 
 
+#: What kind of thing a title is, said behind it: "the Queen album".
+_CLASS: Final = re.compile(
+    r"(?<=\w) (?:tracks?|songs?|albums?|artist|band|playlist|podcast|movie|film|(?:tv "
+    r")?(?:show|series))$"
+)
+
+
 def play(found: Frame, spoken: str, home: Home, area: str) -> tuple[Part, tuple[Device, ...]]:
     """ "Play <title> on the tv": the title is what is neither a player nor a place."""
     text = " ".join(found.words)
@@ -85,7 +92,7 @@ def play(found: Frame, spoken: str, home: Home, area: str) -> tuple[Part, tuple[
         pool = tuple(d for d in named.devices if home.takes(d, "play_media"))
     elif area:
         pool = tuple(d for d in pool if d.area.lower() == area.lower()) or pool
-    query = re.sub(r"^(?:the|some|a|an) ", "", query)
+    query = _CLASS.sub("", re.sub(r"^(?:the|some|a|an) ", "", query))
     if not pool:
         return refusal(spoken, "There is no media player in this home that can play that."), ()
     if len(pool) > 1:

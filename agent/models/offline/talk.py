@@ -10,8 +10,8 @@ from agent.models.offline.reading import overview
 from agent.models.offline.wording import clock, listed, the, unlocked_name
 
 _CANNOT: Final = {
-    "timer": "I don't keep timers or one-time delays.",
-    "notes": "I don't keep lists, calendars or reminders.",
+    "timer": "I can't do that with a timer. I set, show, change and cancel timers, and do things later.",
+    "notes": "I keep shopping and other lists, timers and reminders, but no calendar and no notes.",
     "other": "I can't help with that: I look after this home. Ask me about its doors, lights, climate or what "
     "happened.",
     "yes": "There is nothing waiting for a yes in this chat. What needs your OK has a card with a button.",
@@ -97,7 +97,11 @@ def talk(label: str, text: str, home: Home, now: datetime) -> Part:
         return Part(text=text, say="You're welcome.")
     if label == "cancel":
         return Part(text=text, say="Okay, I won't do anything.")
-    if label == "time" and not re.search(r"\b(?:time is|date|day|clock|oclock|what time|weekend|monday|today)\b", said):
+    if label == "time" and not re.search(
+        r"\b(?:time is|the time|date|day|clock|oclock|what time|weekend|monday"
+        r"|today)\b",
+        said,
+    ):
         return refusal(text, _CANNOT["other"])
     if label == "time":
         return Part(text=text, say=f"It is {clock(now)} on {now:%A}, {now.day} {now:%B} {now.year}.")

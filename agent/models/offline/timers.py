@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from agent.models.offline.moments import SPAN, When, said_moment, span_s, spoken_span, when_of
+from agent.models.offline.moments import SPAN, When, said_moment, span_s, spoken_span, when_of, whole_spans
 from agent.models.offline.parts import Call, Part, plain_error, question, refusal
 from agent.models.offline.wording import listed, start
 from agent.models.offline.words import is_number, those
@@ -63,7 +63,7 @@ _CHANGE: Final = re.compile(r"\b(?:off|from|to|on|by|for)\b")
 def timer_part(words: Sequence[str], text: str, now: datetime, pending: Sequence[str] = ()) -> Part | None:
     """The part for a timer, an alarm clock or a reminder; `None` for another sentence. `pending`: what was asked for
     last, `("timer", label)` when only its length was missing."""
-    said = " ".join(w for w in words if w not in ("?", "!", "."))
+    said = whole_spans(" ".join(w for w in words if w not in ("?", "!", ".")))
     if pending[:1] == ("timer",) and (seconds := span_s(said)) and len(words) < 8 and not _NEW.search(said):
         arguments = {"minutes": round(seconds / 60, 4), "label": pending[1]}
         return _set(arguments, text, f"in {spoken_span(seconds)}")

@@ -17,7 +17,7 @@ from model_server import KEY, Heard, ModelServer, Reply
 from wires import of_wire
 
 from agent.models.protocol import Model, Prompt, Step, ToolSpec
-from agent.models.recorded import RecordedModel, Recording, RecordingDiffers
+from agent.models.recorded import FORMAT, RecordedModel, Recording, RecordingDiffers
 from agent.models.scripted import ScriptedModel
 from deploy.assembled import Assembled, assembled
 from homeguard.model import Principal
@@ -183,6 +183,14 @@ async def test_a_secret_that_somebody_said_is_not_in_the_file(prompt: MakePrompt
 
     assert "k-12345" not in text
     assert json.loads(text)["steps"][0]["step"]["text"] == "Your key is ***."
+
+
+def test_no_recording_is_called_as_the_planner_is(tmp_path: Path) -> None:
+    at = "2026-01-01T00:00:00Z"
+    document = {"format": FORMAT, "model": "offline", "began_at": at, "messages": {}, "steps": []}
+    (tmp_path / "r.json").write_text(json.dumps(document))
+    with pytest.raises(RecordingDiffers, match="offline"):
+        RecordedModel.read(tmp_path / "r.json")
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"format": 9, "steps": []}', "[1]"])
