@@ -133,7 +133,7 @@ async def say(
             if isinstance(piece, Step):
                 step = piece
         assert step is not None
-        refused += [r for r in step.refusals if r not in refused]
+        refused += step.refusals
         messages.append(Said(role="assistant", text=step.text, calls=step.calls))
         if not step.calls:
             answer = step.text

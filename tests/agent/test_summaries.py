@@ -205,3 +205,11 @@ async def test_the_planners_summary_goes_through_a_whole_turn_unchanged(open_hou
     assert "ack door" in turn.answer
     assert UNSUPPORTED not in turn.answer
     assert "".join(str(t["text"]) for t in turn.all("token")) == turn.answer
+
+
+async def test_a_part_that_is_not_done_is_told_once_as_refused(open_house: Any) -> None:
+    """What is read and done on the way makes no second one of it."""
+    async with open_house(models=[OfflinePlanner()]) as house:
+        turn = await house.say("Lock the back door, turn on the sauna and tell me the temperature")
+
+    assert [r["text"] for r in turn.all("answer")[0]["refusals"]] == ["turn on the sauna"]

@@ -48,12 +48,13 @@ class OfflinePlanner:
         refused = [{"text": p.text, "why": p.why or p.say} for p in parts if p.why or (p.asks and len(parts) > 1)]
         if calls and not results:
             return Step(text="", calls=tuple(c for _, c in calls), refusals=tuple(refused))
+        told = bool(calls)  # with the calls, so that they are known while one waits for a yes
         behind = _following(parts, calls, results)
         if any(c.id not in results for _, c in behind):
-            return Step(text="", calls=tuple(c for _, c in behind), refusals=tuple(refused))
+            return Step(text="", calls=tuple(c for _, c in behind))
         calls = [*calls, *behind]
         said, failed = _answer(parts, calls, results)
-        return Step(text=said, refusals=(*refused, *failed))
+        return Step(text=said, refusals=(*(() if told else refused), *failed))
 
     def _parts(self, prompt: Prompt, words: str, before: Sequence[Said], turn: Sequence[Said]) -> list[Part]:
         home = home_from(pages_of(turn))
