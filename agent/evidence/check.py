@@ -110,6 +110,8 @@ def _faults(
 ) -> list[str]:  # fmt: skip
     """What in it is not borne out, by kind: done, state, event, number, time, thing; of what is `computed` only done.
     Each part by itself."""
+    if computed and sentence.rstrip().endswith("?"):
+        return []
     plain = sentence.replace('"', "") if _JSON.search(sentence) else claims.unquoted(sentence)
     plain = _TAIL.sub("", plain) or plain
     right: set[int] = set()

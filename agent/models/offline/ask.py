@@ -1,5 +1,6 @@
 """A question: answered from the summary, or by a reading call. Never a command."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -22,6 +23,11 @@ from homeguard.kinds import name_words
 from homeguard.model import Device
 from homeguard.targets import Targets, resolve
 
+#: What a forecast can be of here: batteries, and what wears out.
+_WEARS: Final = re.compile(r"\b(?:batter\w+|last|lasts|die|dies|dying|dead|empty|replac\w+|maintenance"
+                           r"|predict\w*|run out"
+                           r"|attention|fail|fails|service|servicing|charge|charging)\b")  # fmt: skip
+_CANNOT_TELL: Final = "I can't tell when that will be: nothing here says so."
 _SENSED: Final = those(
     "smoke motion gas carbon monoxide leak water movement fire tampering problem flood update updates noise sound"
 )
@@ -69,11 +75,14 @@ def ask(label: str, found: Frame, spoken: str, home: Home, now: datetime, area: 
     if label == "ask_anomalies":
         stretch = span(found.words, now)
         hours = max(1, min(24 * 30, int((now - stretch.start).total_seconds() // 3600) + 1)) if stretch else 24
+        counted = "many" in found.words
         alerts_only = bool({"alert", "alerts", "alarm", "alarms", "warnings"} & set(found.words))
         return read(
             spoken, "get_anomalies", {"hours": hours},
-            lambda o: insights.findings_answer(o, stretch, home.time_zone, now, alerts_only),
+            lambda o: insights.findings_answer(o, stretch, home.time_zone, now, alerts_only, counted=counted),
         ), ()  # fmt: skip
+    if label == "ask_predictions" and not _WEARS.search(" ".join(found.words)):
+        return refusal(spoken, _CANNOT_TELL), ()
     if label == "ask_predictions":
         named = _plain(found, home, area)
         only = {"device_id": named.devices[0].id} if named is not None and len(named.devices) == 1 else {}

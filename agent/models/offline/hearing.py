@@ -53,6 +53,11 @@ _HEARD: Final = (
     (r"\bwhat is is\b", "what is"), (r"\b(\d+) and (?:a|1) half\b(?! hours?)", r"\1.5"),
     (r"\b3 quarters of an? hour\b", "45 minutes"), (r"\ba quarter of an hour\b", "15 minutes"),
     (r"\b(\d+) quarters of an hour\b", r"\1 quarter hours"), (r"\ba (?:sec|tick|jiffy|mo)\b", "a moment"),
+    (r"\b((?:bump|push|nudge|turn|put|crank|take|bring|move|kick|notch|knock|drop) (?:\w+ ){1,4}?(?:up|down)) "
+     r"(\d|1[0-5]) (degrees?|percent)\b(?! (?:mode|setting))", r"\1 by \2 \3"),
+    (r"\bset (?:it|the (?:house|home|alarm|system|place)|everything) (?:to|on|in|into) (away|sleep|night|vacation)"
+     r"(?: mode)?\b", r"set the home to \1 mode"),
+    (r"\blet (?:the |my |our |a )?\w+(?: \w+)? in(?= (?:at|when|if|by|around) | ?[.!]?$)", "unlock the door"),
     (r"\bknock(?:ed)? off\b", "turn off"), (r"\bkill (?=the|all|every|those|these|my|our)", "turn off "),
     (r"\b(?:whack|stick|bung|pop|chuck|flick|flip|kick|fire|hit|whip|bang|get|give me|gimme) "
      r"((?:the|my|our|all|every|that|those) .{1,30}\b(?:on|off))(?= (?:please|now|for me|would you|will you)$|$)",

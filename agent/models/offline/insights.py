@@ -54,7 +54,13 @@ def _name(row: Mapping[str, Any]) -> str:
 
 
 def findings_answer(
-    output: Mapping[str, Any], stretch: Span | None, zone: str, now: datetime, alerts_only: bool = False
+    output: Mapping[str, Any],
+    stretch: Span | None,
+    zone: str,
+    now: datetime,
+    alerts_only: bool = False,
+    *,
+    counted: bool = False,
 ) -> str:
     """What the anomaly tool found in that stretch (the last day for `None`), the gravest first."""
     said = stretch.said if stretch is not None else "in the last 24 hours"
@@ -70,7 +76,8 @@ def findings_answer(
             if stretch is None or at is None or stretch.start <= at <= stretch.end:
                 rows.append((at, row))
     if not rows:
-        return f"No, there were no alerts {said}." if alerts_only else f"No, I noticed nothing unusual {said}."
+        no = "None: there" if counted else "No, there"
+        return f"{no} were no alerts {said}." if alerts_only else f"No, I noticed nothing unusual {said}."
     grave = {"critical": 0, "high": 1, "medium": 2, "low": 3}
     rows.sort(key=lambda r: grave.get(str(r[1].get("severity")), 4))
     lines = []
@@ -79,7 +86,9 @@ def findings_answer(
         lines.append(f"{what}{f' {when(at, now)}' if at is not None else ''}")
     more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
     noun = "alert" if alerts_only else "unusual thing"
-    return f"Yes, {len(rows)} {noun}{'s' if len(rows) != 1 else ''} {said}: {'; '.join(lines)}{more}."
+    opening = "" if counted else "Yes, "
+    count = f"{len(rows)} {noun}{'s' if len(rows) != 1 else ''}"
+    return f"{opening}{count} {said}: {'; '.join(lines)}{more}."
 
 
 def predictions_answer(output: Mapping[str, Any]) -> str:

@@ -87,6 +87,8 @@ def _name_in(part: Part) -> str:
 def _list_part(words: Sequence[str], text: str, pending: Sequence[str]) -> Part | None:
     said = " ".join(w for w in words if w not in ("?", "!", "."))
     if pending[:1] == ("list",) and _LIST.search(said) is None:
+        if re.match(r"(?:and |so |ok )*what(?: is|s| do we have| have i got)?(?: now)? on (?:it|there|that)\b", said):
+            return _shown(pending[1], text, "", None)
         gone = re.match(
             r"(?:(?:no|actually|oh|and|please|wait) ,? ?)*(?:take|remove|cross|strike|scratch) "
             r"(?:the |my )?([a-z ]+?) (?:off|out)(?: again)?$",

@@ -53,6 +53,24 @@ _REWRITTEN: Final = (
      r"list my \1"),
     (r"^what (?:are|is) (?:all )?(?:the |my |our )?(.+?) (?:called|named)$", r"list my \1"),
     (r"^(?:do|have) (?:i|we) (?:have |got )?(?:any|some) (unlocked|locked|open|closed|shut) (.+)$", r"are any \2 \1"),
+    (r"^are (?:all )?(?:of )?(?:the |my |our )?batteries (?:still |all )?(?:ok|okay|fine|good|alright"
+     r"|healthy)(?: \?)?$",
+     "are any batteries low ?"),
+    (r"^is the battery (?:of|in|on) (.+?) (?:still )?(?:ok|okay|fine|good|alright|healthy)(?: \?)?$",
+     r"what is the battery of \1 ?"),
+    (r"^is (?:the |my )?(.+?) battery (?:still )?(?:ok|okay|fine|good|alright|healthy)(?: \?)?$",
+     r"what is the battery of the \1 ?"),
+    (r"^(?:which|what|are there any|any) (.+?)(?: that| which)? (?:has|have) not (?:reported|checked in|been heard from"
+     r"|phoned home|said anything|responded|answered|updated)\b.*$", r"which \1 are offline ?"),
+    (r"^(?:was|were|has|have|did) (.+?) (?:been |stay |stayed |remain )?locked (?:all|the (?:whole|entire)"
+     r"|throughout the"
+     r"|through the) (night|day|morning|afternoon|evening)(?: long)?(?: \?)?$", r"how many times was \1 unlocked \2 ?"),
+    (r"^(?:was|were|has|have|did) (.+?) (?:been |stay |stayed |remain )?(?:closed|shut) (?:all|the (?:whole|entire)"
+     r"|throughout the|through the) (night|day|morning|afternoon|evening)(?: long)?(?: \?)?$",
+     r"how many times was \1 opened \2 ?"),
+    (r"\b(how many times was .* (?:unlocked|opened)) night \?", r"\1 last night ?"),
+    (r"\b(how many times was .* (?:unlocked|opened)) day \?", r"\1 today ?"),
+    (r"\b(how many times was .* (?:unlocked|opened)) (morning|afternoon|evening) \?", r"\1 this \2 ?"),
     (r"\brunning low\b", "low"), (r"^how is (?:the |my )?(.+?) doing battery(?: wise)?$",
         r"what is the battery of the \1"),
     (r"^(?:hows|how is) (?:the |my )?battery (?:of|on|in) (?:the |my )?(.+)$", r"what is the battery of the \1"),

@@ -94,8 +94,36 @@ def understand(text: str, earlier: Sequence[str], scene: Scene) -> list[Part]:
         before = " ".join(earlier[-1].split())[:200] if earlier else ""
         said = f'You said: "{before}".' if before else "That was the first thing that you said in this chat."
         return [Part(text=text[:200], say=said)]
-    parts, _ = _sentence(text, scene, context)
+    parts, _ = _sentence(_with_another_time(text, earlier), scene, context)
     return parts
+
+
+_ANOTHER_TIME: Final = re.compile(
+    r"^(?:and|what about|how about|and what about|and how about|same for|and for) "
+    r"((?:the day before )?yesterday|today|last (?:night|week|month)|this (?:morning|week|month|afternoon|evening)"
+    r"|on (?:mon|tues|wednes|thurs|fri|satur|sun)day|overnight)[ ?.!]*$"
+)
+_A_TIME: Final = re.compile(
+    r"\b(?:(?:the day before )?yesterday|today|last (?:night|week|month)|this (?:morning|week|month|afternoon|evening)"
+    r"|(?:on )?(?:mon|tues|wednes|thurs|fri|satur|sun)day|overnight|so far|since \w+)\b"
+)
+_PAST_QUESTION: Final = re.compile(
+    r"^(?:(?:and|ok|so|hey|please) )*(?:how|what|when|who|which|was|were|did|has"
+    r"|have|show|any)\b"
+)
+
+
+def _with_another_time(text: str, earlier: Sequence[str]) -> str:
+    """ "And yesterday?" as the question before it, asked of that time."""
+    found = _ANOTHER_TIME.match(" ".join(tokens(text)))
+    if found is None or not earlier or earlier[-1].count(".") > 1:
+        return text
+    before = " ".join(w for w in tokens(earlier[-1]) if w not in ("?", "!", "."))
+    if not _PAST_QUESTION.match(before):
+        return text
+    if (again := _ANOTHER_TIME.match(before)) is not None and len(earlier) > 1:
+        return _with_another_time(text, [*earlier[:-2], _with_another_time(again[0], earlier[:-1])])
+    return f"{' '.join(_A_TIME.sub('', before).split())} {found[1]}?"
 
 
 def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Context]:

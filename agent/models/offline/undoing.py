@@ -18,7 +18,7 @@ _IT: Final = r"(?:it|that|this|them|those|these|things|everything|all(?: of (?:i
 _AS_IT_WAS: Final = (
     r"(?:(?:to|like|as|just as|exactly as) )?(?:how|what|the way|the state|as|like|where) "
     r"(?:it|they|things|everything|that|all) (?:was|were|had been|used to be)(?: before| earlier| then)?"
-    r"|(?:to |like |as )?before|(?:to|like|as) (?:it|they) (?:was|were)(?: before)?|again|now|please"
+    r"|(?:to |like |as )?before|(?:to|like|as) (?:it|they) (?:was|were)(?: before)?|again|now|then|please"
 )
 _UNDO: Final = re.compile(
     _BEFORE

@@ -72,7 +72,11 @@ def why_part(
     charged = re.search(r"\bwhy\b.*\b(?:battery|batteries)\b", text)
     if charged is not None:
         return _battery(words, spoken, home)
-    did_it = re.match(r"(?:and |but |so )*why did you (?:just )?do (?:that|it|this)\b", text)
+    did_it = re.match(
+        r"(?:and |but |so )*(?:why did you (?:just )?do (?:that|it|this)\b|(?:why|how come)(?: so| is that| "
+        r"then)?[ ?.]*$)",
+        text,
+    )
     if did_it is not None:
         return _part(spoken, [{"device_id": d.id} for d in known[-1:]] or [{}])
     if not _WHY.search(text) or _NOT.search(text):
