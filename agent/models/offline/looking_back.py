@@ -130,7 +130,7 @@ def events_answer(
         if types[:1] == ("doorbell_pressed",) and len(types) > 1:
             return f"No, nobody was seen at the door {stretch.said}."
         if verb and len(found.devices) == 1:
-            opening = "" if words[:1] and words[0] in ("when", "what", "who") else "No, "
+            opening = "" if words[:1] and words[0] in ("when", "what", "who", "how") else "No, "
             return start(f"{opening}{the(found.devices[0])} was not {verb} {stretch.said}.")
         opening = "No, nothing" if words[:1] and words[0] in _YES_NO else "Nothing"
         return f"{opening} {f'was {verb}' if verb else 'happened'} {stretch.said}{about}."

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from agent.models.offline.parts import Call, Part, plain_error, read
@@ -36,13 +37,29 @@ _PLAIN: Final = those(
     "delete remove cancel get rid of drop scrap erase clear undo forget turn switch off on disable deactivate "
     "pause stop suspend enable activate resume reactivate restart the my a an that this for about with which "
     "please can could you would i to want like rule rules automation automations routine routines schedule "
-    "schedules scheduled all every called named again it and hey ok thing things at in "
+    "schedules scheduled all every one last latest newest new called named again it and hey ok thing things at in "
 )
 
 
-def rules_part(words: Sequence[str], text: str) -> Part | None:
-    """The part for rules that are there; `None` for another sentence."""
+def rules_part(words: Sequence[str], text: str, pending: Sequence[str] = ()) -> Part | None:
+    """The part for rules that are there; `None` for another sentence. `pending`: `("rule",)` when one was just spoken
+    of, so that "delete the last one" means a rule."""
+    part = _rules_part(words, text, pending)
+    return replace(part, pending=("rule",)) if part is not None else None
+
+
+_ONE: Final = re.compile(
+    r"\b(?:it|that(?: one)?|this(?: one)?|(?:the )?(?:last|latest|newest|first|second|new)(?: one)?|the one "
+    r"(?:for|about|with|at) "
+    r".+|them(?: all)?)$"
+)
+
+
+def _rules_part(words: Sequence[str], text: str, pending: Sequence[str]) -> Part | None:
     said = " ".join(w for w in words if w not in ("?", "!", "."))
+    if pending[:1] == ("rule",) and re.match(rf"{_BEGIN}(?:delete|remove|cancel|drop|scrap|erase|forget|get rid of"
+                                             r"|disable|deactivate|pause|suspend)\b", said):  # fmt: skip
+        said = _ONE.sub(lambda m: f"{m[0]} rule", said)
     if _GONE.search(said):
         return _on_one(said, text, "deleted")
     if _OFF.search(said):

@@ -77,13 +77,20 @@ class Scene:
 def understand(text: str, earlier: Sequence[str], scene: Scene) -> list[Part]:
     """The parts of the answer to `text`; `earlier` are the person's own sentences before it, oldest first."""
     about_time = re.search(r"\b(?:timers?|alarm clock|(?:shopping|grocery|to.?do) list)\b", text.lower()) is not None
+    context, before = Context(), list[Part]()
+    for sentence in earlier[-3:]:
+        if not told_items(sentence):
+            before, context = _sentence(sentence, scene, context)
+    did = [c.name for p in before for c in p.calls if c.name.startswith(_DEEDS)]
+    if did and (taken := _CALLED_OFF.match(" ".join(tokens(text)))) is not None:
+        if taken["off"]:
+            return [undo_part("undo that", text[:200]) or Part(text=text[:200], say="Okay.")]
+        return [Part(text=text[:200], say='Okay. If what I just did should be put back, say "undo that".')]
+    if context.pending[:1] == ("rule",) and (part := rules_part(tokens(text), text[:200], context.pending)) is not None:
+        return [part]
     kept = chats_part(text) or (None if about_time else memory_part(text, earlier, scene.home.named_words))
     if kept is not None:
         return [kept]
-    context = Context()
-    for sentence in earlier[-3:]:
-        if not told_items(sentence):
-            _, context = _sentence(sentence, scene, context)
     if scene.last_answer and re.match(
         r"^(?:and |but |so )*why (?:not|cannot (?:you|u)|wont you|will not you"
         r"|dont you)\b[ ?.!]*$",
@@ -91,13 +98,21 @@ def understand(text: str, earlier: Sequence[str], scene: Scene) -> list[Part]:
     ):
         return [Part(text=text[:200], say=f'I told you: "{scene.last_answer}"')]
     if re.search(r"^what did i (?:just )?(?:say|ask|tell you)\b", " ".join(tokens(text))):
-        before = " ".join(earlier[-1].split())[:200] if earlier else ""
-        said = f'You said: "{before}".' if before else "That was the first thing that you said in this chat."
+        last = " ".join(earlier[-1].split())[:200] if earlier else ""
+        said = f'You said: "{last}".' if last else "That was the first thing that you said in this chat."
         return [Part(text=text[:200], say=said)]
     parts, _ = _sentence(_with_another_time(text, earlier), scene, context)
     return parts
 
 
+_DEEDS: Final = ("control_", "create_automation", "update_automation", "set_home_mode")
+#: After something was done: "cancel that" wants it put back, "never mind" may.
+_CALLED_OFF: Final = re.compile(
+    r"^(?:(?:no|oh|wait|actually|hey|ok|sorry|please|hang on) ,? ?)*(?:(?P<off>cancel|stop|scratch|revoke|call "
+    r"off|abort) "
+    r"(?:that|it|this)(?: (?:please|again|order|rule|one))?|(?:never ?mind|forget (?:it|that|about it))(?: that"
+    r"| it)?)[ .!]*$"
+)
 _ANOTHER_TIME: Final = re.compile(
     r"^(?:and|what about|how about|and what about|and how about|same for|and for) "
     r"((?:the day before )?yesterday|today|last (?:night|week|month)|this (?:morning|week|month|afternoon|evening)"
@@ -292,13 +307,19 @@ def _by_time(words: list[str], said: str, scene: Scene, context: Context) -> Par
         return None  # each clause on its own
     rule = rules.rule_part(words, said, scene.home, scene.now, scene.area)
     if rule is not None or _NOW & set(words):
-        return rule
+        return _as_rule(rule)
     once = when_of(words, scene.now)
     if once is not None and once.unclear and len(clauses(words, scene.home.devices, scene.home.places)) > 1:
         return None
     if once is None or (once.trigger and (again := when_of(once.words, scene.now)) is not None and again.trigger):
         return None  # each clause has a time of its own
-    return later_part(words, said, scene.home, scene.now, scene.area, context)
+    return _as_rule(later_part(words, said, scene.home, scene.now, scene.area, context))
+
+
+def _as_rule(part: Part | None) -> Part | None:
+    """With it in mind that a rule was spoken of."""
+    is_rule = part is not None and not part.pending and any(c.name == "create_automation" for c in part.calls)
+    return replace(part, pending=("rule",)) if part is not None and is_rule else part
 
 
 def _kept(words: list[str], said: str, scene: Scene, context: Context) -> Part | None:
@@ -306,7 +327,7 @@ def _kept(words: list[str], said: str, scene: Scene, context: Context) -> Part |
     return (
         list_part(words, said, context.pending)
         or timer_part(words, said, scene.now, context.pending)
-        or rules_part(words, said)
+        or rules_part(words, said, context.pending)
     )
 
 
