@@ -1,7 +1,7 @@
 """ "Why is the porch light on?", "who armed the alarm?": which device or mode is meant, and the tool that knows."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -84,6 +84,10 @@ def why_part(
     stretch, at = span(words, now), moment(words, now)
     if (stretch or at) and _WHO.search(text):
         return None
+    if _WHO.search(text):
+        gone = _who_then(words, spoken, _wanted(words, _meant(words, home), home) or list(known[-1:]), home)
+        if gone is not None:
+            return gone
     end = at or (stretch.end if stretch else now)
     until = {"at": iso(end)} if end < now else {}
     devices = _wanted(words, _meant(words, home), home)
@@ -194,6 +198,40 @@ def _wanted(words: Sequence[str], named: Sequence[Device], home: Home) -> list[D
             if fitting:
                 return fitting[:_MOST]
     return list(named[:_MOST])
+
+
+#: What somebody did -> how the lock is then, and the event that tells of it.
+_TURNED: Final = {"unlocked": ("unlocked", "door_unlocked"), "locked": ("locked", "door_locked")}
+_DAYS_BACK: Final = 7
+
+
+def _who_then(words: Sequence[str], spoken: str, devices: Sequence[Device], home: Home) -> Part | None:
+    """Who locked or unlocked something that is otherwise by now: its last such event, and what led to that."""
+    verb = next((v for v in _TURNED if v in words), "")
+    if not verb or len(devices) != 1 or home.state(devices[0]).get("lock") in (None, _TURNED[verb][0]):
+        return None
+    device, kind = devices[0], _TURNED[verb][1]
+
+    def rows(results: Sequence[ToolResult]) -> Sequence[Mapping[str, object]] | None:
+        looked = next((r for r in results if r.name == "get_recent_events"), None)
+        if looked is None or looked.status != "ok":
+            return None
+        return [r for r in looked.output.get("events") or () if isinstance(r, Mapping) and r.get("event_id")]
+
+    def follow(results: Sequence[ToolResult]) -> Sequence[Call]:
+        found = rows(results)
+        return (Call("explain", {"event_id": str(found[0]["event_id"])}),) if found else ()
+
+    def tell(results: Sequence[ToolResult]) -> str:
+        found = rows(results)
+        if found is None:
+            return _told([r for r in results if r.name == "get_recent_events"])
+        if not found:
+            return start(f"{the(device)} was not {verb} in the last {_DAYS_BACK} days, as far as I know.")
+        return _told([r for r in results if r.name == "explain"])
+
+    wanted = {"hours": 24 * _DAYS_BACK, "limit": 1, "event_type": kind, "device_id": device.id}
+    return Part(text=spoken, calls=(Call("get_recent_events", wanted),), tell=tell, follow=follow)
 
 
 def _arguments(words: Sequence[str], device: Device, home: Home) -> dict[str, str]:

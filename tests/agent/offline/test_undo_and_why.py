@@ -74,7 +74,7 @@ LOCK = {"device_id": "front_door_lock", "attribute": "lock"}
         ("sarah", "why did the front door unlock", LOCK),
         ("sarah", "what caused the front door to unlock", LOCK),
         ("sarah", "how did the front door get unlocked", LOCK),
-        ("sarah", "who unlocked the front door", LOCK),
+        ("sarah", "who locked the front door", LOCK),
         ("john", "who opened the garage door", {"device_id": "garage_door"}),
         ("john", "for what reason is the garage door open", {"device_id": "garage_door"}),
         ("john", "who or what closed the garage", {"device_id": "garage_door"}),
