@@ -17,6 +17,12 @@ _DAY: Final = timedelta(days=1)
 _LIMIT: Final = 1_000_000
 _PART: Final = 9_000
 
+#: What is moved, by the names in `Stores`. What is due stays in the folder, where a process that is alone keeps it
+#: beside any engine; so do the log, the live feed and what lives for an hour at most.
+CONCERNS: Final = frozenset((
+    "users", "sessions", "devices", "automations", "live", "journal", "confirmations", "pins",
+    "permissions", "audit", "outbox", "lists", "alerts", "anomalies", "conversations", "memory", "events", "readings",
+))  # fmt: skip
 #: Stores by their names in `Stores`; only those that differ between the two sides are moved.
 Side = Mapping[str, Any]
 

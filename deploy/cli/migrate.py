@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from deploy.cli.main import data_dir_option
 from deploy.cli.progress import bar
-from deploy.migration import Count, Ledger, Migration, Progress, Side
+from deploy.migration import CONCERNS, Count, Ledger, Migration, Progress, Side
 from homeguard.clock import Clock, SystemClock
 from homeguard.errors import InvalidInput, StartRefused
 from homeguard.runtime import TECHNOLOGIES
@@ -76,12 +76,12 @@ async def _move(settings: Settings, *, back: bool) -> list[Count]:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         local = await stack.enter_async_context(open_embedded(settings.data_dir, clock))
-        embedded: dict[str, Any] = {name: getattr(local, name) for name in _PORTS}
+        embedded: dict[str, Any] = {name: getattr(local, name) for name in CONCERNS}
         engines = dict(embedded)
         for technology in TECHNOLOGIES:
-            if technology.is_set(settings) and set(technology.ports) & _PORTS:
+            if technology.is_set(settings) and set(technology.ports) & CONCERNS:
                 opened = await stack.enter_async_context(technology.open(settings, clock))
-                engines |= {port: getattr(opened, port) for port in technology.ports if port in _PORTS}
+                engines |= {port: getattr(opened, port) for port in technology.ports if port in CONCERNS}
         if back:
             await _check_spool(settings, clock)
         source: Side = engines if back else embedded
@@ -108,13 +108,6 @@ async def _check_spool(settings: Settings, clock: Clock) -> None:
             f"{path} still has rows that wait ({told}): start HomeGuard once with its engines, until /ready says that "
             "nothing waits, and stop it"
         )
-
-
-#: What is moved; the log, the live feed and counters of the moment stay where they are.
-_PORTS: Final = frozenset((
-    "users", "sessions", "devices", "automations", "live", "journal", "confirmations", "pins", "permissions", "audit",
-    "outbox", "lists", "alerts", "anomalies", "conversations", "memory", "events", "readings",
-))  # fmt: skip
 
 
 def _names(settings: Settings) -> str:

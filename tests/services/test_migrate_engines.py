@@ -21,8 +21,8 @@ pytestmark = pytest.mark.timeout(600)
 PIN = "480617"
 DAYS = {"HOMEGUARD_DEMO_HISTORY_DAYS": "2", "HOMEGUARD_RATE_LIMITS": "off"}
 CONCERNS = [
-    "users", "sessions", "devices", "automations", "live", "journal", "confirmations", "pins", "permissions",
-    "audit", "outbox", "alerts", "anomalies", "conversations", "memory", "events", "readings",
+    "users", "sessions", "devices", "automations", "live", "journal", "confirmations", "pins",
+    "permissions", "audit", "outbox", "lists", "alerts", "anomalies", "conversations", "memory", "events", "readings",
 ]  # fmt: skip
 
 
@@ -54,7 +54,8 @@ def is_well(up: Up) -> bool:
 
 
 def live_a_little(up: Up, name: str) -> None:
-    """Events, an alarm, commands, a card that was pressed and one that was not, a rule, a conversation."""
+    """Events, an alarm, commands, a card that was pressed and one that was not, a rule, a list, a
+    conversation."""
     with up.http(up.token(SARAH)) as http:
         post(
             http,
@@ -77,6 +78,8 @@ def live_a_little(up: Up, name: str) -> None:
         assert up.say("Remember that the spare key is with Ana", "--as", SARAH, "--new")["answer"]
         allow_beforehand(up)
     assert up.say("What is the temperature?", "--as", SARAH, "--new")["answer"]
+    with up.http(up.token(SARAH)) as http:
+        assert http.post("/api/v1/lists/shopping/items", json={"items": [name]}).status_code < 300
 
 
 def allow_beforehand(up: Up) -> None:
@@ -109,6 +112,7 @@ def answers(up: Up) -> dict[str, Any]:
                 "alerts": get("/alerts", limit=500)["items"], "cards": get("/confirmations")["items"],
                 "threads": threads, "memory": get("/memory")["items"], "pin": get("/pin"),
                 "permissions": get("/permissions")["items"],
+                "list": get("/lists/shopping"),
                 "lines": [get("/ai/chat/history", thread_id=t["id"])["items"] for t in threads],
                 "events": up.events(http, **span),
             }  # fmt: skip
