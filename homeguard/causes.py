@@ -14,8 +14,9 @@ from typing import Final, Literal
 
 from homeguard.clock import iso
 from homeguard.commands import commands_of
-from homeguard.model import Attributes, Command, Device, Event, Value
+from homeguard.model import Attributes, Command, Device, Event, UnitSystem, Value
 from homeguard.observations import attributes_from
+from homeguard.units import temperature_text
 
 Kind = Literal[
     "report", "command", "confirmation", "turn", "request", "client", "automation", "event", "undo", "system", "unknown"
@@ -185,8 +186,8 @@ def _carried_out(event: Event) -> list[str]:
     return [str(row["command_id"]) for row in rows if isinstance(row, Mapping) and row.get("command_id")]
 
 
-def state_words(values: Attributes) -> str:
-    """The values as a person says them: `unlocked`, `on, at 40% brightness`, `set to 21 °C`; `""` for none."""
+def state_words(values: Attributes, unit_system: UnitSystem = "si") -> str:
+    """The values as a person says them: `unlocked`, `on, at 40% brightness`, `set to 21°C`; `""` for none."""
     if values.get("on") is False:
         return "off"
     said = []
@@ -204,12 +205,12 @@ def state_words(values: Attributes) -> str:
             if "cover" not in values or (isinstance(value, int | float) and 0 < value < 100):
                 said.append(f"{value:g}% open")
         elif name == "target_c" and is_number:
-            said.append(f"set to {value:g} °C")
+            said.append(f"set to {temperature_text(float(str(value)), unit_system)}")
         elif is_number:
             said.append(f"{name.rsplit('_', 1)[0].replace('_', ' ')} {value:g}")
         else:
             said.append(f"{name.replace('_', ' ')} {str(value)[:60]}")
-    return ", ".join(said)
+    return ", ".join(dict.fromkeys(said))
 
 
 _SPOKEN: Final = frozenset(("lock", "cover", "playback", "activity", "arm_state", "hvac_mode"))

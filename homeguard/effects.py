@@ -88,14 +88,19 @@ def describe(effect: Effect, unit_system: UnitSystem) -> str:
         case "arm":
             return f"Arm {name} ({p.get('mode')})"
         case "set_position":
-            return f"Move {name} to {p.get('position_pct')}%"
+            return f"Move {name} to {_number(p.get('position_pct'))}%"
         case "set_brightness":
-            return f"Set {name} to {p.get('brightness_pct')}% brightness"
+            return f"Set {name} to {_number(p.get('brightness_pct'))}% brightness"
         case command if command in _ASKS:
             return f"{_ASKS[command]} {name}"
         case command:
-            values = ", ".join(str(v) for v in p.values())
+            values = ", ".join(_number(v) for v in p.values())
             return f"{command.replace('_', ' ').capitalize()} {name}{f': {values}' if values else ''}"
+
+
+def _number(value: object) -> str:
+    """`20` for 20.0."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _home_level(effect: Effect, unit_system: UnitSystem) -> str:

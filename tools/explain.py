@@ -75,7 +75,7 @@ async def explain(
     zone = home.time_zone
     now = context.clocks.now(context.home_id)
     until = moment(at, zone, "at") if at else now + _AHEAD
-    tracer = Tracer(context)
+    tracer = Tracer(context, home.unit_system)
     device = await the_device(context, device_id) if device_id else None
     if event_id:
         event = await context.events.get(context.home_id, event_id) if len(event_id) <= 200 else None
@@ -124,7 +124,9 @@ class _Telling:
 
 def _told(event: Event, device: Device | None, changed: Changed | None, trace: Trace, telling: _Telling) -> Explanation:
     name = clean(device.name) if device is not None else ""
-    state = clean(state_words(changed.now) if changed is not None else event.event_type.replace("_", " "))
+    state = clean(
+        state_words(changed.now, telling.unit_system) if changed is not None else event.event_type.replace("_", " ")
+    )
     said = [_opening(event, name, changed, telling)]
     said += [_sentence(link, telling) for link in trace.links]
     if trace.also:
@@ -151,7 +153,7 @@ def _told(event: Event, device: Device | None, changed: Changed | None, trace: T
 
 def _opening(event: Event, name: str, changed: Changed | None, telling: _Telling) -> str:
     when = telling.when(event.at)
-    if name and changed is not None and (words := state_words(changed.now)):
+    if name and changed is not None and (words := state_words(changed.now, telling.unit_system)):
         return f"{name} said {when} that it is {clean(words)}."
     if event.event_type == "mode_changed":
         mode, arm = event.payload.get("mode"), str(event.payload.get("arm_state") or "").replace("_", " ")

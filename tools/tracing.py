@@ -24,7 +24,7 @@ from homeguard.causes import (
 from homeguard.effects import describe
 from homeguard.errors import NotFound
 from homeguard.ids import derived_id
-from homeguard.model import Command, Confirmation, Device, Effect, Event
+from homeguard.model import Command, Confirmation, Device, Effect, Event, UnitSystem
 from tools.context import ToolContext
 from tools.text import clean
 
@@ -59,8 +59,9 @@ class Trace:
 class Tracer:
     """One question's way through the stores of its context."""
 
-    def __init__(self, context: ToolContext) -> None:
+    def __init__(self, context: ToolContext, unit_system: UnitSystem) -> None:
         self._context = context
+        self._units = unit_system
         self._home = context.home_id
         self._seen: set[str] = set()
         self._names: dict[str, str] = {}
@@ -147,7 +148,9 @@ class Tracer:
             other = await self._context.devices.get(self._home, command.device_id) if command.device_id else None
             if other is not None and other.id != device.id and other.type in ("scene", "group"):
                 links, unknown = await self._from_command(command, is_certain=False)
-                first = replace(links[0], text=f"{clean(other.name)} was told to {_words(command)}, which can do this")
+                first = replace(
+                    links[0], text=f"{clean(other.name)} was told to {_words(command, self._units)}, which can do this"
+                )
                 return [first, *links[1:]], [], unknown
         page = await self._context.events.query(
             self._home, start=event.at - _CAME_BACK, end=event.at + _INSTANT, device_id=device.id,
@@ -184,7 +187,7 @@ class Tracer:
                 device = await self._context.devices.get(self._home, event.device_id)
                 name = clean(device.name) if device is not None else clean(event.device_id)
                 found = await self.changed(device, event) if device is not None else None
-                how = state_words(found.now) if found is not None else event.event_type.replace("_", " ")
+                how = state_words(found.now, self._units) if found is not None else event.event_type.replace("_", " ")
                 text = f"{name}: {clean(how)}"
         kind: Kind = "automation" if event.event_type == "command_requested" else "event"
         return Link(kind=kind, id=event.event_id, at=event.at, text=text)
@@ -201,7 +204,7 @@ class Tracer:
         self._seen.add(command.id)
         outcome = {"sent": ", which it had not confirmed", "failed": ", which failed"}.get(command.outcome, "")
         name = await self._device_name(command.device_id)
-        text = f"HomeGuard told {name} to {_words(command)}{outcome}"
+        text = f"HomeGuard told {name} to {_words(command, self._units)}{outcome}"
         link = Link(kind="command", id=command.id, at=command.requested_at, text=text, is_certain=is_certain)
         cause = command.grant_id or command.cause
         links, unknown = await self._from_cause(cause, command.user_id, command.caller, command.requested_at)
@@ -269,7 +272,7 @@ class Tracer:
         device = await self._context.devices.get(self._home, event.device_id) if event.device_id else None
         changed = await self.changed(device, event) if device is not None else None
         name = clean(device.name) if device is not None else "the home"
-        how = state_words(changed.now) if changed is not None else event.event_type.replace("_", " ")
+        how = state_words(changed.now, self._units) if changed is not None else event.event_type.replace("_", " ")
         link = Link(kind="event", id=event.event_id, at=event.at, text=f"That was set off by {name}: {clean(how)}")
         links, _, unknown = await self._behind(event, device, changed)
         # what set off a rule is its cause, also when nobody knows who moved that
@@ -356,13 +359,13 @@ def _own_words(event: Event) -> str:
     return ", ".join(said)
 
 
-def _words(command: Command) -> str:
-    """The command as the end of "told it to ...": `turn on`, `set to 21 °C`."""
+def _words(command: Command, unit_system: UnitSystem) -> str:
+    """The command as the end of "told it to ...": `turn on`, `set to 21°C`."""
     effect = Effect(
         kind="device" if command.device_id else command.command, device_name="\0", command=command.command,
         parameters=command.parameters, set=command.set,
     )  # fmt: skip
-    text = describe(effect, "si")
+    text = describe(effect, unit_system)
     plain = " ".join(text.replace("\0", " ").split())
     return f"{plain[:1].lower()}{plain[1:]}"
 

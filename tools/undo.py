@@ -6,10 +6,11 @@ from typing import ClassVar
 
 from homeguard.causes import state_words
 from homeguard.clock import iso
+from homeguard.model import UnitSystem
 from pipeline.command.undo import Undo
 from pipeline.command.words import CommandResult, Restored, Undone
 from tools.answers import CommandAnswer, answer_of
-from tools.context import ToolContext
+from tools.context import ToolContext, the_home
 from tools.shapes import SHAPE
 from tools.text import clean
 
@@ -48,7 +49,8 @@ async def undo(context: ToolContext, *, whole_home: bool = False) -> UndoAnswer:
         commands=context.commands, journal=context.journal, devices=context.devices, live=context.live,
         users=context.users, automations=context.automations, clock=context.clock,
     )  # fmt: skip
-    return undo_answer(await undoing.last(context.principal, whole_home=whole_home), context.base_url)
+    undone = await undoing.last(context.principal, whole_home=whole_home)
+    return undo_answer(undone, context.base_url, (await the_home(context)).unit_system)
 
 
 def answered(answers: Sequence[CommandAnswer]) -> UndoAnswer:
@@ -64,7 +66,7 @@ def answered(answers: Sequence[CommandAnswer]) -> UndoAnswer:
     return UndoAnswer(batch="", done_at=None, results=tuple(answers), left_alone=(), text=text)
 
 
-def undo_answer(undone: Undone, base_url: str) -> UndoAnswer:
+def undo_answer(undone: Undone, base_url: str, unit_system: UnitSystem = "si") -> UndoAnswer:
     return UndoAnswer(
         batch=undone.batch,
         done_at=iso(undone.at) if undone.at is not None else None,
@@ -74,7 +76,7 @@ def undo_answer(undone: Undone, base_url: str) -> UndoAnswer:
             for i in undone.items
             if i.outcome == "left_alone"
         ),
-        text=clean(words_of(undone), 2000),
+        text=clean(words_of(undone, unit_system), 2000),
     )
 
 
@@ -86,25 +88,26 @@ def _result(item: Restored) -> CommandResult:
     )  # fmt: skip
 
 
-def words_of(undone: Undone) -> str:
+def words_of(undone: Undone, unit_system: UnitSystem = "si") -> str:
     """What came of it, item by item; what was not done is said as such."""
     if not undone.items:
         note = undone.note or "there is nothing to undo"
         return f"{note[:1].upper()}{note[1:]}."
-    return " ".join(_sentence(item) for item in undone.items)
+    return " ".join(_sentence(item, unit_system) for item in undone.items)
 
 
-def _sentence(item: Restored) -> str:
+def _sentence(item: Restored, unit_system: UnitSystem) -> str:
     name = clean(item.name)
     named = f"{name[:1].upper()}{name[1:]}"
     reason = item.reason.rstrip(". ")
     behind = f" ({reason})" if reason else ""
     match item.outcome:
         case "confirmed":
-            how = _how(item)
+            how = _how(item, unit_system)
             return f"{named} is {how} again{behind}." if how else f"{named} is put back{behind}."
         case "sent":
-            return f"I sent {name} back{f' to {_how(item)}' if _how(item) else ''}, but it has not confirmed it yet."
+            how = _how(item, unit_system)
+            return f"I sent {name} back{f' to {how}' if how else ''}, but it has not confirmed it yet."
         case "asked":
             return f"{named}: I need your OK on the card before I put that back."
         case "left_alone":
@@ -115,7 +118,7 @@ def _sentence(item: Restored) -> str:
             return f"I could not put {name} back: {reason or 'it did not work'}."
 
 
-def _how(item: Restored) -> str:
+def _how(item: Restored, unit_system: UnitSystem) -> str:
     if item.command == "create_automation":
         return "there"
     if item.command in ("delete_automation", "cancel_timer"):
@@ -123,4 +126,4 @@ def _how(item: Restored) -> str:
     if item.command == "set_mode":
         armed = str(item.set.get("arm_state", "")).replace("_", " ")
         return f"{item.set.get('mode')} ({armed})"
-    return state_words(item.set)
+    return state_words(item.set, unit_system)

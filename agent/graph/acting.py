@@ -34,7 +34,7 @@ async def act(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             called = await _call(state, context, call, tainted=tainted)
             result = called.result
             made.append(called)
-            tainted = tainted or taints(result)
+            tainted = tainted or taints(result, call.arguments)
             write({"name": "tool_end", **shown, "status": result.status, "result": dict(result.output) or result.error})
             for command in commands_in(result.output):
                 if command["outcome"] != "asked":

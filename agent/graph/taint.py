@@ -71,8 +71,9 @@ _HEADS: Final = frozenset(ALERT_TITLES.values())
 _QUOTED: Final = re.compile(r"[<>{}\[\]|=]|\b(?:please|kindly|sudo|unlock|disarm|delete|open the)\b", re.IGNORECASE)
 
 
-def taints(result: ToolResult) -> bool:
-    """Whether this result carries third-party text that reads like more than a name."""
+def taints(result: ToolResult, arguments: Mapping[str, Any] | None = None) -> bool:
+    """Whether this result carries third-party text that reads like more than a name. What only repeats a text of the
+    call's own `arguments` came from this side: before the call it was either the person's or had tainted the turn."""
     if result.error and (_TO_A_MODEL.search(result.error) or len(result.error) > 600):
         return True
     if result.name in _SAYING_WHOSE and "third_party" in result.output:
@@ -82,7 +83,8 @@ def taints(result: ToolResult) -> bool:
     if result.name == "get_anomalies" and any(map(_quotes, _texts(result.output, "", False))):
         return True
     quoting = result.name in _QUOTING or result.name in _SAYING_WHOSE
-    texts = set(_texts(result.output, "", False))
+    ours = {text for _, text, _ in _texts(arguments or {}, "", False)}
+    texts = {told for told in _texts(result.output, "", False) if told[1] not in ours}
     usual = _usual(text for field, text, _ in texts if field in _NAMES)
     return any(_is_more(text, field, usual, quoting=quoting or own) for field, text, own in texts) or any(
         size(text) > _PAYLOAD_WORDS for text in _payload_texts(result.output)

@@ -1,5 +1,7 @@
 """No "done" that the journal does not bear out."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,3 +101,25 @@ def test_outcomes_are_said_by_what_they_are() -> None:
     assert say_outcomes(commands) == (
         "A is locked. I sent 'turn on' to B, but it has not confirmed it. C stays as it is: you said no."
     )
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"device": "Thermostat", "command": "set_temperature", "parameters": {"value": 70.0, "unit": "F"},
+          "set": {"target_c": 21.1}}, "Thermostat is set to 70°F."),
+        ({"device": "Lamp", "command": "set_brightness", "set": {"brightness_pct": 20.0, "on": True}},
+         "Lamp is at 20% brightness."),
+        ({"command": "add_to_list", "data": {"list": "shopping", "added": ["milk", "eggs"]}},
+         '"milk" and "eggs" are on the shopping list.'),
+        ({"command": "set_timer", "data": {"label": "tea"}}, 'The timer "tea" is set.'),
+        ({"command": "set_timer", "data": {"label": ""}}, "The timer is set."),
+        ({"command": "create_automation", "data": {"name": "Evening"}}, 'The rule "Evening" is set up.'),
+        ({"command": "set_mode", "set": {"mode": "away"}}, "The home is in away mode."),
+        ({"device": "Lamp", "command": "set_color", "set": {"hue": 1}}, "Lamp: set color, confirmed."),
+        ({"command": "remember"}, "The home: remember, confirmed."),
+    ],
+)  # fmt: skip
+def test_what_was_confirmed_is_said_with_its_value(row: dict[str, Any], said: str) -> None:
+    assert say_outcomes([{**row, "outcome": "confirmed"}]) == said
+    assert say_outcomes([{**row, "outcome": "failed"}]) != said

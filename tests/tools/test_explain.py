@@ -47,7 +47,7 @@ def by_chat(device_id: str, command: str, state: str, **given: Any) -> None:
 
 by_chat("lamp", "turn_on", "is on")
 by_chat("lamp", "set_brightness", "at 70% brightness", brightness_pct=70)
-by_chat("thermostat", "set_temperature", "set to 22 °C", value=22, unit="C")
+by_chat("thermostat", "set_temperature", "set to 22°C", value=22, unit="C")
 by_chat("blind", "set_position", "40% open", position_pct=40)
 by_chat("fan", "set_speed", "on", speed_pct=50)
 
@@ -178,7 +178,7 @@ async def an_undo_by_chat(home: Staged) -> Right:
 async def an_undo_at_the_page(home: Staged) -> Right:
     await home.do(home.who(), "thermostat", "set_temperature", value=25, unit="C")
     await home.undo(home.who())
-    return Right(["command", "undo", "request"], ("set to 20 °C", "Ann had"), ask={"device_id": "thermostat"})
+    return Right(["command", "undo", "request"], ("set to 20°C", "Ann had"), ask={"device_id": "thermostat"})
 
 
 @chain
@@ -405,7 +405,7 @@ async def measurements_are_no_change_of_what_was_told(home: Staged) -> Right:
     await home.do(await home.chat("warmer"), "thermostat", "set_temperature", value=23, unit="C")
     for second in range(5):
         await home.says("thermostat", "telemetry", later_s=second + 1, temperature_c=20 + second)
-    return Right(["command", "turn"], ("set to 23 °C", '"warmer"'), ask={"device_id": "thermostat"})
+    return Right(["command", "turn"], ("set to 23°C", '"warmer"'), ask={"device_id": "thermostat"})
 
 
 @chain

@@ -7,6 +7,7 @@ from typing import Final
 from agent.models.offline.acting import UNSAID, Cannot, Order, able, cleaning_area, order
 from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
+from agent.models.offline.nowhere import not_here
 from agent.models.offline.parts import Part, control, question, refusal
 from agent.models.offline.places import is_outdoors
 from agent.models.offline.players import likely, play
@@ -122,7 +123,7 @@ def act(
     after = replace(context, action=action, frame=found, asked=False, label="")
     if wanted.devices and wanted.missing and not ALL & set(found.target):
         part, after = carry_out(action, found, spoken, home, wanted, after)
-        return replace(part, also=tuple(refusal(name, _nowhere(name)) for name in wanted.missing)), after
+        return replace(part, also=tuple(refusal(name, not_here(name, home)) for name in wanted.missing)), after
     sides = set(found.words) & {"inside", "indoor", "indoors", "outside", "outdoor", "outdoors", "exterior", "interior"}
     if sides and len(wanted.devices) > 1:
         outdoors = bool(sides & {"outside", "outdoor", "outdoors", "exterior"})
@@ -171,10 +172,6 @@ def carry_out(
     return refusal(spoken, _why(tried, wanted, home)), after
 
 
-def _nowhere(name: str, place: str = "") -> str:
-    return f'I can\'t find "{name}"{place} in this home.'
-
-
 _ALREADY = {"unlock": "unlocked", "open": "open", "disarm": "disarmed"}
 
 
@@ -219,8 +216,8 @@ def _problem(action: str, found: Frame, spoken: str, home: Home, wanted: Targets
         return question(spoken, f"Which one should I {verb}: {names_of(wanted.ambiguous, 6, 'or')}?")
     if wanted.unmatched or (not wanted.devices and wanted.said):
         words = " ".join(wanted.said) or " ".join(wanted.unmatched)
-        place = f" in the {wanted.area.lower()}" if wanted.area and wanted.area.lower() not in words else ""
-        return refusal(spoken, _nowhere(words, place))
+        place = wanted.area.lower() if wanted.area and wanted.area.lower() not in words else ""
+        return refusal(spoken, not_here(words, home, place))
     if not wanted.devices:
         verb = action.replace("_", " ")
         if not found.target and action in (

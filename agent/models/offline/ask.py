@@ -12,6 +12,7 @@ from agent.models.offline.asking_back import Found, history, past, pronoun
 from agent.models.offline.comparing import comparing_part
 from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
+from agent.models.offline.nowhere import not_here
 from agent.models.offline.parts import Part, question, read, refusal
 from agent.models.offline.people import presence_part, rooms_part
 from agent.models.offline.question_kinds import question_kind
@@ -27,6 +28,7 @@ from homeguard.targets import Targets, resolve
 _WEARS: Final = re.compile(r"\b(?:batter\w+|last|lasts|die|dies|dying|dead|empty|replac\w+|maintenance"
                            r"|predict\w*|run out"
                            r"|attention|fail|fails|service|servicing|charge|charging)\b")  # fmt: skip
+_DESCRIBED: Final = 6
 _CANNOT_TELL: Final = "I can't tell when that will be: nothing here says so."
 _SENSED: Final = those(
     "smoke motion gas carbon monoxide leak water movement fire tampering problem flood update updates noise sound"
@@ -43,6 +45,9 @@ def ask(label: str, found: Frame, spoken: str, home: Home, now: datetime, area: 
     deeds = insights.deeds_part(found.words, spoken, home, now)
     if deeds is not None:
         return deeds, ()
+    changed = insights.last_set_part(found, spoken, home, area, now)
+    if changed is not None:
+        return changed[0], (changed[1],)
     named = _plain(found, home, area)
     compared = comparing_part(found, spoken, home, (named.devices or named.ambiguous) if named is not None else ())
     if compared is not None:
@@ -53,6 +58,8 @@ def ask(label: str, found: Frame, spoken: str, home: Home, now: datetime, area: 
     if found.words[:1] == ("list",) and not reading.predicate_of(found):
         label = "ask_devices"
     if label == "other" and reading.predicate_of(found):
+        label = "ask_state"
+    if label in ("other", "time") and "set" in found.words and pronoun(found, context):
         label = "ask_state"
     if label in ("help", "time", "timer", "notes", "other", "greet"):
         weather = (
@@ -208,7 +215,7 @@ def _state(label: str, found: Frame, spoken: str, home: Home, area: str, context
             return Part(text=spoken, say=f"{opening} are no {said}{where or ' in this home'}."), ()
         if checked is not None and about.kind and form in ("yes_no", "all"):
             return Part(text=spoken, say=f"I can't tell: I know of no {said} in this home."), ()
-        return refusal(spoken, f'I can\'t find "{said}" in this home.'), ()
+        return refusal(spoken, not_here(said, home)), ()
     if checked is None and well and len(devices) == 1 and {"online", "ok", "okay", "working", "fine"} & words:
         offline = home.fact(devices[0], "online") is False
         answer = "No" if offline else "Yes"
@@ -271,6 +278,10 @@ def _value(found: Frame, spoken: str, home: Home, area: str, context: Context) -
     if before and not about.devices:
         about = Targets(devices=before)
     devices = about.devices or about.ambiguous
+    place = _plain(found, home, area) if not attributes and not devices else None
+    if place is not None and place.area:
+        near = tuple(d for d in home.devices if d.area == place.area)[:_DESCRIBED]
+        return Part(text=spoken, say=reading.describe(near, home)), near
     if not devices and not about.said and attributes:
         devices = tuple(d for d in home.devices if any(a in home.state(d) for a in attributes))
     if not devices:
@@ -279,7 +290,7 @@ def _value(found: Frame, spoken: str, home: Home, area: str, context: Context) -
         said = " ".join(about.said or about.unmatched)
         if not attributes:
             return (
-                (refusal(spoken, f'I can\'t find "{said}" in this home.'), ())
+                (refusal(spoken, not_here(said, home)), ())
                 if said
                 else (Part(text=spoken, say=reading.overview(home)), ())
             )

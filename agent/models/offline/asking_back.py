@@ -8,13 +8,15 @@ from agent.models.offline import measuring
 from agent.models.offline.act import Context
 from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
+from agent.models.offline.nowhere import not_here
 from agent.models.offline.parts import Part, read, refusal
-from agent.models.offline.wording import start, state_words, the
+from agent.models.offline.wording import listed, start, state_words, the, unlocked_name
 from agent.models.offline.words import those
 from homeguard.model import Device
 from homeguard.targets import Targets, resolve
 
 _WHO: Final = those("who anyone anybody someone somebody")
+_MOVES: Final = those("open opened opens close closed closes shut")
 _AROUND: Final = those("the a my at in of for doorbell near")
 _TIME_WORDS: Final = those(
     "last night yesterday today morning evening afternoon week month hour hours day days ago past since recently "
@@ -74,9 +76,19 @@ def past(found: Frame, spoken: str, home: Home, now: datetime, area: str, contex
     if about.ambiguous:
         about = Targets(devices=about.ambiguous, plural=True)
     if about.unmatched and not about.devices and not types:
-        return refusal(spoken, f'I can\'t find "{" ".join(about.said)}" in this home.'), ()
-    arguments, stretch = back.events_call(asked, about, now)
+        return refusal(spoken, not_here(" ".join(about.said), home)), ()
     first = ""
+    if (
+        types[:1] in (("door_open",), ("door_closed",))
+        and about.devices
+        and all(d.type == "lock" for d in about.devices)
+    ):
+        # nothing tells when that door moves, but its lock knows when it could
+        turned = "unlocked" if types[0] == "door_open" else "locked"
+        asked = (*(w for w in asked if w not in _MOVES), turned)
+        door = listed([f"the {unlocked_name(d)}" for d in about.devices])
+        first = f"No sensor tells me when {door} {'opens' if turned == 'unlocked' else 'closes'}. "
+    arguments, stretch = back.events_call(asked, about, now)
     if {"how", "long"} <= set(asked) and len(about.devices) == 1:
         first = f"{start(the(about.devices[0]))} is {state_words(about.devices[0], home)} now. "
     return read(

@@ -12,6 +12,7 @@ from agent.models.offline.deeds import Deed, deed_of, happened, happening
 from agent.models.offline.digest import QUIET, digest
 from agent.models.offline.home import Home
 from agent.models.offline.looking_back import local
+from agent.models.offline.nowhere import not_here
 from agent.models.offline.parts import Call, Part, refusal, unread
 from agent.models.offline.times import Span, clock_time, moment, span
 from agent.models.offline.wording import clock, listed, names_of, start, when
@@ -75,8 +76,7 @@ def happened_part(words: Sequence[str], text: str, spoken: str, home: Home, now:
     if deed is None or deed.of_devices:
         found = _devices(words, deed, home)
         if found is None:
-            nouns = " ".join(_nouns(words))
-            return refusal(spoken, f'I can\'t find "{nouns}" in this home.')
+            return refusal(spoken, not_here(" ".join(_nouns(words)), home))
         devices = found
         if deed is not None and not devices:
             return None

@@ -6,20 +6,31 @@ from datetime import datetime
 from typing import Any, Final
 
 from agent.models.offline.acting import Order
+from agent.models.offline.frames import Frame
 from agent.models.offline.home import Home
 from agent.models.offline.looking_back import local
-from agent.models.offline.parts import Call, Part, doing
+from agent.models.offline.parts import Call, Part, doing, unread
 from agent.models.offline.times import Span
 from agent.models.offline.wording import listed, names_of, start, the, when
 from agent.models.protocol import ToolResult
 from homeguard.clock import parse_time
 from homeguard.model import Device
+from homeguard.targets import resolve
+from homeguard.units import celsius_to_fahrenheit
 
 _MY_DEEDS: Final = re.compile(
     r"^(?:so |and |ok |okay )?what (?:did|have) you (?:just )?(?:do|done|change|changed|switch|lock)\b(?!.*\brecord)"
     r"|^what was that(?: for)?$"
     r"|^did you (?:just )?(?:do|change) (?:anything|something|that)\b|^what was your last action\b"
+    r"|^(?:which|what) (?:ones?|lights?|lamps?|doors?|locks?|devices?|things?) (?:did|have) (?:you|i|we) (?:just )?"
+    r"(?:turn|turned|switch|switched|lock|locked|close|closed|set|change|changed)\b(?! (?:yesterday|last|this))"
 )
+_LAST_SET: Final = re.compile(
+    r"^when (?:did|have) (?:i|we|you|anyone|anybody|someone|somebody) last (?:change|changed|touch|touched|adjust"
+    r"|adjusted|set|use|used|move|moved|turn (?:up|down)) (?P<what>.+)$"
+    r"|^when (?:was|were) (?P<which>.+?) last (?:changed|touched|adjusted|set|used|moved|turned (?:up|down))$"
+)
+_LAST_DAYS: Final = 30
 #: What belongs to one request: commands so close together.
 _TOGETHER_S: Final = 10
 _SOON_DAYS: Final = 60
@@ -132,6 +143,48 @@ def deeds_part(words: Sequence[str], spoken: str, home: Home, now: datetime) -> 
     return Part(text=spoken, calls=calls, tell=lambda results: _deeds(results, home, now))
 
 
+def last_set_part(found: Frame, spoken: str, home: Home, area: str, now: datetime) -> tuple[Part, Device] | None:
+    """ "When did I last change the thermostat?" from the journal's results; `None` for another question."""
+    asked = _LAST_SET.match(" ".join(w for w in found.words if w not in ("?", ".", ",")))
+    if asked is None:
+        return None
+    words = (asked["what"] or asked["which"]).split()
+    about = resolve(words, home.devices, areas=home.areas, floors=home.floors, near_area=area)
+    if len(about.devices) != 1:
+        return None
+    device = about.devices[0]
+
+    def tell(results: Sequence[ToolResult]) -> str:
+        if not results or results[0].status != "ok":
+            return unread(results)
+        for event in results[0].output.get("events") or ():
+            payload = event.get("payload") if isinstance(event, Mapping) else None
+            if isinstance(payload, Mapping) and payload.get("outcome") == "confirmed":
+                order = _order(payload, home)
+                at = local(parse_time(event.get("at")), home.time_zone)
+                deed = doing(order.command, order.parameters, home, the(device))
+                whose = {"agent": "me", "automation": "a rule"}.get(str(payload.get("caller")), "a person")
+                return f"The last command to {the(device)} was {when(at, now)}, from {whose}: {deed}."
+        return start(f"{the(device)} had no command from here in the last {_LAST_DAYS} days.")
+
+    call = Call(
+        "get_recent_events",
+        {"event_type": "command_result", "hours": 24 * _LAST_DAYS, "limit": 20, "device_id": device.id},
+    )
+    return Part(text=spoken, calls=(call,), tell=tell), device
+
+
+def _order(payload: Mapping[str, Any], home: Home) -> Order:
+    """The command of a result, with its value as this home says it."""
+    command = str(payload.get("command") or "")
+    parameters = dict(payload.get("parameters") or payload.get("set") or {})
+    target = parameters.pop("target_c", None)
+    if command == "set_temperature" and isinstance(target, int | float):
+        shown = round(celsius_to_fahrenheit(target)) if home.unit == "F" else target
+        parameters = {"value": shown, "unit": home.unit}
+    return Order(command, parameters)
+
+
 def _deeds(results: Sequence[ToolResult], home: Home, now: datetime) -> str:
     rows: list[tuple[datetime, Mapping[str, Any], Mapping[str, Any]]] = []
     for event in (e for r in results if r.status == "ok" for e in r.output.get("events") or ()):
@@ -156,9 +209,7 @@ def _deeds(results: Sequence[ToolResult], home: Home, now: datetime) -> str:
         if event.get("event_type") == "mode_changed":
             worked.setdefault(f"switch the house to {payload.get('mode')} mode", [])
         elif device is not None:
-            order = Order(
-                str(payload.get("command") or ""), dict(payload.get("parameters") or payload.get("set") or {})
-            )
+            order = _order(payload, home)
             if payload.get("outcome") == "confirmed":
                 worked.setdefault(doing(order.command, order.parameters, home, "\0"), []).append(device)
             else:

@@ -11,6 +11,7 @@ from agent.models.offline.clauses import clauses
 from agent.models.offline.frames import frame
 from agent.models.offline.home import Home
 from agent.models.offline.moments import When, said_moment, spoken_span, when_of
+from agent.models.offline.nowhere import not_here
 from agent.models.offline.parts import Call, Part, control, doing, plain_error, question, refusal
 from agent.models.offline.stories import story
 from agent.models.offline.wording import listed, names_of, start, the
@@ -146,7 +147,7 @@ def commands_of(words: Sequence[str], home: Home, area: str, context: Context) -
             return question(spoken, f"Which one do you mean: {which}?")
         if not found.devices:
             said = " ".join(found.said or found.unmatched)
-            why = f'I can\'t find "{said}" in this home.' if said else why
+            why = not_here(said, home) if said else why
             continue
         tried = [(d, order(action, wanted, home, d)) for d in found.devices]
         orders = [(d, o) for d, o in tried if isinstance(o, Order)]

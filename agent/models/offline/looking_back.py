@@ -140,7 +140,10 @@ def events_answer(
         return f"{count} {stretch.said}{about}; the last was {when(rows[0][0], now)}.{tail}"
     first = "when" in words or "time" in words or ("last" in words and "night" not in words)
     if first and types:
-        return f"{start(subject(rows[0][1], names))} {did(rows[0][1])} {when(rows[0][0], now)}."
+        deed = did(rows[0][1])
+        if stretch.said == "in the last week" and "last" in words and deed.startswith("was "):
+            deed = f"was last {deed.removeprefix('was ')}"
+        return f"{start(subject(rows[0][1], names))} {deed} {when(rows[0][0], now)}."
     said = digest(rows, names, now)
     if words[:1] and words[0] in _YES_NO:
         came = types[:1] == ("geofence_arriving",) and not any("geofence" in str(e["event_type"]) for _, e in rows)
@@ -195,7 +198,7 @@ def history_answer(
         if not isinstance(found, Mapping) or not isinstance(found.get("value"), int | float):
             return f"I have no {what} reading from {name} {_said_at(at, now)}."
         shown = value_text(metric, float(found["value"]), home.unit_system)
-        return f"{start(_said_at(at, now))} {name} measured {shown} ({what}{_measured(found, at, zone)})."
+        return f"The {what} of {name} {_said_at(at, now)} was {shown}{_measured(found, at, zone)}."
     windows = [
         w for w in output.get("windows") or () if isinstance(w, Mapping) and isinstance(w.get("average"), int | float)
     ]

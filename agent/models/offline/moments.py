@@ -59,6 +59,7 @@ _REPEAT: Final = re.compile(
     rf"|\b(weekdays|weekends|{_DAY}s(?:(?: ,)? (?:and|,)? ?{_DAY}s)*)\b|\b(weekday|weekend) (?=mornings?"
     rf"|evenings?|nights?|afternoons?)"
 )
+_SWITCHED: Final = re.compile(r"\b(?:turn|turns|turned|switch|put|flip|flick|click|power|have|has|be|go|goes|come)\b")
 _ONE_DAY: Final = re.compile(
     rf"\b(?:(?:on|this|next|coming) )?({_DAY})\b|\b(today|tomorrow|tonight|the day after tomorrow)\b"
 )
@@ -336,6 +337,9 @@ def _repeated(text: str) -> tuple[tuple[str, ...], str]:
     else:
         found = [i for i, name in enumerate(_LONG) if name.lower() in said]
     rest = _cut(text, match)
+    if said.startswith("on ") and _SWITCHED.search(text) and not re.search(r"\b(?:on|off)\b", rest):
+        # "turn the light on every night"
+        rest = " ".join(f"{text[: match.start()]} on {text[match.end() :]}".split())
     if not found:
         found = list(range(7))
         if match[1] in ("night", "morning", "evening", "afternoon"):

@@ -72,7 +72,17 @@ _COURTESIES: Final = (
     (r"\b(lights?|lamps?) , (?:all|each|every one|every single one) of them\b", r"\1"),
     (r"\b(?:so )?(?:i|we) (?:just |really )?(?:have|need|want|wanted|would like) to ask ,? ?"
      r"(?=(?:is|are|did|was|were|has|what)\b)", ""),
-    (r" while (?:i|we|he|she|they|everyone) (?:was|were) (?:all )?(?:asleep|sleeping|in bed)\b", ""),
+    (r"( last night| overnight)?( [a-z ]{0,30})? (?:while|when) (?:i|we|he|she|they|everyone) "
+     r"(?:slept|(?:was|were) (?:all )?(?:asleep|sleeping|in bed))\b",
+     r"\2 last night"),
+    (r"\bfor the (?:next|coming) (?=(?:hour|minute|half hour|half an hour|quarter of an hour)\b)", "for 1 "),
+    (r"\bfor the (?:next|coming) (?=\d)", "for "),
+    (r"^(?:(?:no|actually|hmm|ok|well|,) )*(\d+(?:\.\d+)?)(?: (percent|degrees))? "
+     r"(?:is|would be|will be|should be|will) (?:just )?"
+     r"(?:fine|ok|okay|enough|good|better|plenty|do|great|perfect|nice)$", r"make it \1 \2"),
+    (r"^((?:turn|switch|put)\b.*?\bon)(?: again)? ,? ?(?:but )?not (?:too|so|that|very) bright$", r"\1 at 30 percent"),
+    (r"^(?:(?:but|,) )*not (?:too|so|that|very|quite so|as) bright$", "make it less bright"),
+    (r"\b(?:the )?same(?: thing| again)? but (?:at |with |to |on )?(\d+)(?: (percent|degrees))?$", r"make it \1 \2"),
     (r" ,? ?including (?=the|my|our)", " and "),
     (r" (?:which|that) (?:should|can|may|must|has to|is to) (?:stay|remain|be left|keep) "
      r"(?:on|off|lit|as it is)\b", ""),
@@ -174,7 +184,7 @@ def _without_endearments(text: str, names: Collection[str]) -> str:
 
 def _for_nobody(text: str, names: Collection[str]) -> str:
     found = _FOR_WHOM.search(f" {text}")
-    if found is None or {*found["who"].split()} & (_SPANS | {*names}):
+    if found is None or {*found["who"].split()} & (_SPANS | {*names}) or re.search(r"\barm\b", text):
         return text
     return f" {text}".replace(f" for {found['who']}", "", 1).strip()
 

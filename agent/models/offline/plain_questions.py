@@ -82,7 +82,15 @@ _REWRITTEN: Final = (
     (r"^any reason (?:why )?(?:it is|that|the)\b(?= )", "why is it"),
     (r"^why did (?:i|we) get (?:a |an )?(?:ping|alert|notification|message|buzz|text)\b(?: on (?:my|our) "
      r"phones?)?", "were there any alerts"),
+    (r"^(?:(?:good )?(?:morning|afternoon|evening) ,? ?)?(?:is |was )?(?:there )?any(?:thing|body|one)(?: new)?"
+     r"(?: that)?(?: (?:went|going|go|happened|happening|was|is))?(?: on| going on)?(?: ,)? "
+     r"(?:overnight|last night|in the night)$",
+     "what happened last night"),
     (r" while (?:i|we|he|she|they|everyone|nobody) (?:was|were) .*$", ""),
+    (r"^(?:is |are )?(?:there )?any(?:thing)? (?:going on|happening|up|wrong|the matter|to report)"
+     r"(?: (?:at|in|around|with) (?:home|my home|the house|the home|my house))?$", "is everything ok at home"),
+    (r"^what is (the .+?|my .+?) (?:doing|up to)(?: (?:now|right now))?$", r"how is \1"),
+    (r"^what is (?:it|that) (?:set|turned) (?:to|at)(?: (?:now|right now))?$", "what is it set to"),
     (r"^any(?:one|body|thing) (?:moving )?in the (.+?) ((?:after|since|around|before|at|between|last|yesterday"
      r"|today|this|overnight).*)$",
      r"was there motion in the \1 \2"),
@@ -94,7 +102,9 @@ _REWRITTEN: Final = (
     (r" (?:at all|on this system|in this system|in total)\b", ""), (r"\bhow often\b(?= (?:was|were|did|has"
                                                                     r"|have))", "how many times"),
     (r"^what is (the .+?) (?:complaining|moaning|beeping|on|nagging|going on) about$", r"what is the battery of \1"),
-    (r"^for what reason\b", "why"), (r"^how come\b", "why"), (r"^any idea why\b", "why"),
+    (r"^for what reason\b", "why"), (r"^how come\b", "why"),
+    (r"^how is it that ((?:the|my|our) .+?) (?:has |is |have )?(?:gone|turned|become) (\w+)$", r"why is \1 \2"),
+    (r"^how is it that ((?:the|my|our) .+?) is (.+)$", r"why is \1 \2"), (r"^any idea why\b", "why"),
     (r"^what (?:is|was) the reason (?:for|that|why)\b", "why"), (r"^what made\b", "why did"),
 )  # fmt: skip
 _PATTERNS: Final = tuple((re.compile(pattern), put) for pattern, put in _REWRITTEN)

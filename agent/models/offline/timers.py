@@ -11,6 +11,7 @@ from agent.models.offline.parts import Call, Part, plain_error, question, refusa
 from agent.models.offline.wording import listed, start
 from agent.models.offline.words import is_number, those
 from agent.models.protocol import ToolResult
+from homeguard.clock import parse_time
 
 _TIMER: Final = re.compile(r"\b(?:timers?|countdowns?)\b")
 _ALARM: Final = re.compile(
@@ -88,7 +89,7 @@ def timer_part(words: Sequence[str], text: str, now: datetime, pending: Sequence
     if not is_timer and _HOW_LONG.search(said):
         is_timer = True
     if is_timer or re.search(r"\breminders?\b", said):
-        asked = _asks(said, text)
+        asked = _asks(said, text, now)
         if asked is not None:
             return asked
     if is_timer:
@@ -212,7 +213,7 @@ def _rows(results: Sequence[ToolResult]) -> list[Mapping[str, Any]] | None:
     return [r for r in result.output.get("timers") or () if isinstance(r, Mapping)]
 
 
-def _asks(said: str, text: str) -> Part | None:
+def _asks(said: str, text: str, now: datetime) -> Part | None:
     if not _LEFT.search(said) or re.search(
         r"^(?:set|start|create|make|cancel|stop|pause|add|resume|delete|remove)\b", said
     ):
@@ -232,12 +233,23 @@ def _asks(said: str, text: str) -> Part | None:
             return "I could not look that up: the timers did not answer."
         rows = _fitting(rows, wanted) or rows
         if not rows:
-            return "You have no timer running."
+            return f"You have no {'reminder' if 'remind' in said else 'timer'} running."
+        if "remind" in said:
+            due = [f'"{r.get("label") or "timer"}" {_due(r, now)}' for r in rows]
+            return f"{len(rows)} reminder{'s' if len(rows) != 1 else ''}: {listed(due, 6)}."
         if len(rows) == 1:
             return start(f"{_told(rows[0])}.")
         return f"You have {len(rows)} timers: {listed([_told(r) for r in rows], 6)}."
 
     return Part(text=text, calls=(Call("list_timers"),), tell=tell)
+
+
+def _due(row: Mapping[str, Any], now: datetime) -> str:
+    """`today at 7:00 PM`."""
+    try:
+        return said_moment(parse_time(row.get("ends_at")).astimezone(now.tzinfo), now)
+    except ValueError:
+        return "is paused"
 
 
 def _told(row: Mapping[str, Any]) -> str:

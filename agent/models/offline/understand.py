@@ -17,6 +17,7 @@ from agent.models.offline.clauses import clauses
 from agent.models.offline.conditions import condition_part
 from agent.models.offline.ellipsis import completed
 from agent.models.offline.features import masked
+from agent.models.offline.following import in_full
 from agent.models.offline.frames import Frame, frame
 from agent.models.offline.happened import happened_part
 from agent.models.offline.hearing import heard
@@ -26,6 +27,7 @@ from agent.models.offline.later import later_part
 from agent.models.offline.lists import list_part
 from agent.models.offline.moments import when_of
 from agent.models.offline.offers import answered, done_part, offered_part
+from agent.models.offline.over_time import over_time_part
 from agent.models.offline.parts import Part, question, refusal
 from agent.models.offline.picking import beyond, picked
 from agent.models.offline.plain import once_checked, plain
@@ -34,6 +36,7 @@ from agent.models.offline.players import titled
 from agent.models.offline.remembering import memory_part, told_items
 from agent.models.offline.rule_changes import rules_part
 from agent.models.offline.scenes import mode_part
+from agent.models.offline.since import since_part
 from agent.models.offline.sparing import REST, mentioned, settled, without
 from agent.models.offline.stories import quoted, story
 from agent.models.offline.supposing import supposed_part
@@ -101,7 +104,7 @@ def understand(text: str, earlier: Sequence[str], scene: Scene) -> list[Part]:
         last = " ".join(earlier[-1].split())[:200] if earlier else ""
         said = f'You said: "{last}".' if last else "That was the first thing that you said in this chat."
         return [Part(text=text[:200], say=said)]
-    parts, _ = _sentence(_with_another_time(text, earlier), scene, context)
+    parts, _ = _sentence(in_full(text, earlier, scene.home), scene, context)
     return parts
 
 
@@ -113,32 +116,6 @@ _CALLED_OFF: Final = re.compile(
     r"(?:that|it|this)(?: (?:please|again|order|rule|one))?|(?:never ?mind|forget (?:it|that|about it))(?: that"
     r"| it)?)[ .!]*$"
 )
-_ANOTHER_TIME: Final = re.compile(
-    r"^(?:and|what about|how about|and what about|and how about|same for|and for) "
-    r"((?:the day before )?yesterday|today|last (?:night|week|month)|this (?:morning|week|month|afternoon|evening)"
-    r"|on (?:mon|tues|wednes|thurs|fri|satur|sun)day|overnight)[ ?.!]*$"
-)
-_A_TIME: Final = re.compile(
-    r"\b(?:(?:the day before )?yesterday|today|last (?:night|week|month)|this (?:morning|week|month|afternoon|evening)"
-    r"|(?:on )?(?:mon|tues|wednes|thurs|fri|satur|sun)day|overnight|so far|since \w+)\b"
-)
-_PAST_QUESTION: Final = re.compile(
-    r"^(?:(?:and|ok|so|hey|please) )*(?:how|what|when|who|which|was|were|did|has"
-    r"|have|show|any)\b"
-)
-
-
-def _with_another_time(text: str, earlier: Sequence[str]) -> str:
-    """ "And yesterday?" as the question before it, asked of that time."""
-    found = _ANOTHER_TIME.match(" ".join(tokens(text)))
-    if found is None or not earlier or earlier[-1].count(".") > 1:
-        return text
-    before = " ".join(w for w in tokens(earlier[-1]) if w not in ("?", "!", "."))
-    if not _PAST_QUESTION.match(before):
-        return text
-    if (again := _ANOTHER_TIME.match(before)) is not None and len(earlier) > 1:
-        return _with_another_time(text, [*earlier[:-2], _with_another_time(again[0], earlier[:-1])])
-    return f"{' '.join(_A_TIME.sub('', before).split())} {found[1]}?"
 
 
 def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Context]:
@@ -158,7 +135,7 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
     context = replace(context, offer=())
     could = offered_part(words, said, scene.home)
     if could is not None:
-        return [could[0]], replace(context, offer=could[1])
+        return [could[0]], replace(context, offer=could[1]).spoke_of(tuple(d for d, _ in could[1]))
     supposed = supposed_part(words, said, scene.home)
     if supposed is not None:
         return [supposed], context
@@ -177,6 +154,12 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
     charged = batteries_part(words, said, scene.home)
     if charged is not None:
         return [charged[0]], context.spoke_of(charged[1])
+    stands = since_part(plainly, said, scene.home, scene.area, context.devices, scene.now)
+    if stands is not None:
+        return [stands[0]], context.spoke_of(stands[1])
+    then = over_time_part(plainly, said, " ".join(context.frame.words), scene.home, scene.now)
+    if then is not None:
+        return [then[0]], context.spoke_of((then[1],))
     back = undo_part(plainly, said) or happened_part(words, plainly, said, scene.home, scene.now)
     back = back or why_part(words, plainly, said, scene.home, context.devices, scene.now)
     if back is not None:

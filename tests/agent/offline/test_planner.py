@@ -112,7 +112,7 @@ async def test_five_o_clock_is_the_last_one_that_has_been(talk: Any) -> None:
         "get_device_history",
         {"device_id": "thermostat", "metric": "temperature_c", "at": "2026-11-21T10:00:00.000Z"},
     ) in home.calls
-    assert turn.answer.startswith("Today at 5:00 AM the thermostat measured 69°F")
+    assert turn.answer.startswith("The temperature of the thermostat today at 5:00 AM was 69°F")
 
 
 async def test_a_rule_is_made_with_its_trigger_and_its_command(talk: Any) -> None:
