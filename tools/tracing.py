@@ -360,14 +360,15 @@ def _own_words(event: Event) -> str:
 
 
 def _words(command: Command, unit_system: UnitSystem) -> str:
-    """The command as the end of "told it to ...": `turn on`, `set to 21°C`."""
+    """The command as the end of "told it to ...": `turn on`, `go to 21°C`."""
     effect = Effect(
         kind="device" if command.device_id else command.command, device_name="\0", command=command.command,
         parameters=command.parameters, set=command.set,
     )  # fmt: skip
     text = describe(effect, unit_system)
     plain = " ".join(text.replace("\0", " ").split())
-    return f"{plain[:1].lower()}{plain[1:]}"
+    plain = f"{plain[:1].lower()}{plain[1:]}"
+    return f"go to {plain.removeprefix('set to ')}" if plain.startswith("set to ") else plain
 
 
 def _caller(event: Event) -> str:

@@ -53,7 +53,7 @@ async def test_why_names_the_persons_own_words_and_another_persons_are_kept(open
         await settled(house)
 
         answer = (await house.say("who changed the thermostat?")).answer
-        assert "HomeGuard told Thermostat to set to" in answer
+        assert "HomeGuard told Thermostat to go to" in answer
         assert 'asked the assistant for it: "set the thermostat to 74"' in answer
 
 

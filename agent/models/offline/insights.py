@@ -211,7 +211,8 @@ def _deeds(results: Sequence[ToolResult], home: Home, now: datetime) -> str:
         elif device is not None:
             order = _order(payload, home)
             if payload.get("outcome") == "confirmed":
-                worked.setdefault(doing(order.command, order.parameters, home, "\0"), []).append(device)
+                same = worked.setdefault(doing(order.command, order.parameters, home, "\0"), [])
+                same += [device] if device not in same else []
             else:
                 outcome = str(payload.get("outcome") or "unknown")
                 failed.append(f"{doing(order.command, order.parameters, home, the(device))} ({outcome})")

@@ -18,6 +18,7 @@ from agent.models.offline.wording import listed, names_of, start, the
 from agent.models.offline.words import those
 from agent.models.protocol import ToolResult
 from homeguard.model import Device
+from homeguard.units import celsius_to_fahrenheit
 
 Deeds = tuple[list[dict[str, Any]], list[str]]
 #: A name of a rule is no longer than that.
@@ -28,7 +29,7 @@ _BACK: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _TELL: Final = those("notify alert tell warn message inform ping remind")
 _NO_MODE: Final = (
-    "I can't change the mode of the house by the clock. I can do it now, or command devices at that time: lock, "
+    "I can't change the mode of the house by the clock or by a rule. I can do it now, or command devices then: lock, "
     "switch, close, set."
 )
 _NOTIFY: Final = re.compile(
@@ -77,13 +78,14 @@ def rule(
     text: str, when: str, trigger: Mapping[str, Any], conditions: Sequence[Mapping[str, Any]],
     actions: Sequence[Mapping[str, Any]], deeds: Sequence[str], moment: str = "",
 ) -> Part:  # fmt: skip
-    """The call that makes a rule, told as what will happen; `moment` is when something is done only once."""
+    """The call that makes a rule, told as what will happen; `moment` is when something is done only once. It is kept in
+    mind with its time, so that "also lock up then" means that."""
     name = start(f"{listed(deeds)} {when}")
     name = name if len(name) <= _NAME else f"{name[: _NAME - 1].rsplit(' ', 1)[0]}…"
     arguments = {"name": name, "trigger": dict(trigger), "conditions": list(conditions), "actions": list(actions)}
     return Part(
         text=text, calls=(Call("create_automation", arguments),),
-        tell=lambda results: told(results[0] if results else None, when, deeds, moment),
+        tell=lambda results: told(results[0] if results else None, when, deeds, moment), pending=("rule", when),
     )  # fmt: skip
 
 
@@ -119,11 +121,15 @@ def deeds_of(words: Sequence[str], home: Home, area: str, context: Context) -> D
             actions.append({"type": "notification", "channel": "push", "message": start(f"{what}.")})
             deeds.append("notify you" if not message["what"] else f'remind you: "{what}"')
             continue
+        if _MODE_WORDS.search(" ".join(clause)):
+            return refusal(" ".join(words), _NO_MODE)
         made = commands_of(clause, home, area, context)
         if isinstance(made, Part):
             return made
         actions += made[0]
         deeds += made[1]
+    if not actions and _MODE_WORDS.search(" ".join(words)):
+        return refusal(" ".join(words), _NO_MODE)
     if not actions:
         return refusal(" ".join(words), f'I can\'t find what to do in "{" ".join(words)}".')
     return actions, deeds
@@ -173,14 +179,14 @@ def _for_a_while(
     when: When, actions: Sequence[Mapping[str, Any]], deeds: Sequence[str], text: str, home: Home, now: datetime
 ) -> Part:
     """Now, and the opposite when the time is over."""
-    back = _reversed(actions)
+    back = _reversed(actions, home)
     if isinstance(back, str):
         return refusal(text, back)
     by_id = {d.id: d for d in home.devices}
     orders = [(by_id[str(a["device_id"])], Order(str(a["command"]), a.get("parameters", {}))) for a in actions]
     now_part = control(text, orders, home)
     span = spoken_span(when.lasting_s)
-    undone = [(by_id[str(a["device_id"])], Order(str(a["command"]))) for a in back]
+    undone = [(by_id[str(a["device_id"])], Order(str(a["command"]), a["parameters"])) for a in back]
     deeds_back = _commands(undone, home)[1]
     trigger = {"type": "once", "in_minutes": round(when.lasting_s / 60, 4)}
     moment = _at(now + timedelta(seconds=when.lasting_s), now)
@@ -199,10 +205,31 @@ def _together(one: Part, other: Part) -> Part:
     return Part(text=one.text, calls=(*one.calls, *other.calls), tell=tell)
 
 
-def _reversed(actions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]] | str:
-    """The commands that end what these began, or why there are none."""
+def _as_now(action: Mapping[str, Any], home: Home) -> dict[str, Any] | None:
+    """The command that sets the value that the device has now; `None` when it is not known or no such command."""
+    device = next((d for d in home.devices if d.id == action.get("device_id")), None)
+    state = home.state(device) if device is not None else {}
+    if action.get("command") == "set_temperature" and isinstance(state.get("target_c"), int | float):
+        target = float(state["target_c"])
+        value = round(celsius_to_fahrenheit(target)) if home.unit == "F" else target
+        return {"command": "set_temperature", "parameters": {"value": value, "unit": home.unit}}
+    if action.get("command") == "set_brightness" and isinstance(state.get("on"), bool):
+        level = state.get("brightness_pct")
+        if not state["on"]:
+            return {"command": "turn_off", "parameters": {}}
+        if isinstance(level, int | float):
+            return {"command": "set_brightness", "parameters": {"brightness_pct": level}}
+    return None
+
+
+def _reversed(actions: Sequence[Mapping[str, Any]], home: Home | None = None) -> list[dict[str, Any]] | str:
+    """The commands that end what these began, or why there are none. `home`: as it is when they begin."""
     back: list[dict[str, Any]] = []
     for action in actions:
+        before = _as_now(action, home) if home is not None and action["type"] == "device_command" else None
+        if before is not None:
+            back.append({"type": "device_command", "device_id": action["device_id"], **before})
+            continue
         command = _BACK.get(str(action.get("command", "")))
         if action["type"] != "device_command" or command is None:
             return (

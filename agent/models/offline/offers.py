@@ -35,7 +35,10 @@ _YES: Final = re.compile(
     r"^(?:(?:yes|yeah|yep|yup|sure|ok|okay|please|do|go|ahead|both|all|that|it|would|be|great|nice|good|idea"
     r"|thanks|lovely|perfect|of|course|sounds|, ) ?)+[.!]?$"
 )
-_NO: Final = re.compile(r"^(?:no|nope|nah|not now|no thanks|no thank you|leave it|never ?mind|neither|none)\b")
+_NO: Final = re.compile(
+    r"^(?:no|nope|nah|not now|no thanks|no thank you|leave it|never ?mind|neither|none"
+    r"|that is (?:way |far |a bit )?too (?:much|little|hot|warm|cold|cool|low|high))\b"
+)
 _ONLY: Final = those("just only but not except the a please yes yeah ok okay one do turn on off close that then")
 
 

@@ -81,7 +81,16 @@ _COURTESIES: Final = (
      r"(?:is|would be|will be|should be|will) (?:just )?"
      r"(?:fine|ok|okay|enough|good|better|plenty|do|great|perfect|nice)$", r"make it \1 \2"),
     (r"^((?:turn|switch|put)\b.*?\bon)(?: again)? ,? ?(?:but )?not (?:too|so|that|very) bright$", r"\1 at 30 percent"),
-    (r"^(?:(?:but|,) )*not (?:too|so|that|very|quite so|as) bright$", "make it less bright"),
+    (r"^(?:(?:but|,) )*not (?:too|so|that|very|quite so|as) bright$", "dim it a bit"),
+    *(
+        (rf"^(?:(?:no|oh|ok|hmm+|ugh|,) )*(?:(?:that|this|it|still|is|s|now|way|far|a bit|a little) )+too (?:{how})"
+         r"(?: now)?$", instead)
+        for how, instead in (
+            ("bright", "dim it a bit"), ("dim|dark", "make it a bit brighter"), ("loud", "make it a bit quieter"),
+            ("quiet", "make it a bit louder"),
+        )
+    ),
+    (r"\b(?:rings|presses|pushes|hits) the (?:bell|door ?bell|buzzer)\b", "rings the doorbell"),
     (r"\b(?:the )?same(?: thing| again)? but (?:at |with |to |on )?(\d+)(?: (percent|degrees))?$", r"make it \1 \2"),
     (r" ,? ?including (?=the|my|our)", " and "),
     (r" (?:which|that) (?:should|can|may|must|has to|is to) (?:stay|remain|be left|keep) "

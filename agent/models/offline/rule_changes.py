@@ -33,6 +33,9 @@ _ON: Final = re.compile(
     rf"|{_BEGIN}(?:turn|switch) .*\b{_RULE}\b.* on$"
 )
 _LAST: Final = re.compile(r"\b(?:that|this|it|last|latest|newest)\b")
+_NTH: Final = {"1st": 0, "first": 0, "2nd": 1, "second": 1, "3rd": 2, "third": 2, "4th": 3, "fourth": 3}
+#: "The second one": as they are listed.
+_ORDINAL: Final = re.compile(rf"\b({'|'.join(_NTH)}) (?:one|rule|of)\b")
 _PLAIN: Final = those(
     "delete remove cancel get rid of drop scrap erase clear undo forget turn switch off on disable deactivate "
     "pause stop suspend enable activate resume reactivate restart the my a an that this for about with which "
@@ -49,9 +52,8 @@ def rules_part(words: Sequence[str], text: str, pending: Sequence[str] = ()) -> 
 
 
 _ONE: Final = re.compile(
-    r"\b(?:it|that(?: one)?|this(?: one)?|(?:the )?(?:last|latest|newest|first|second|new)(?: one)?|the one "
-    r"(?:for|about|with|at) "
-    r".+|them(?: all)?)$"
+    r"\b(?:it|that(?: one)?|this(?: one)?|them(?: all)?|the one (?:for|about|with|at) .+"
+    r"|(?:the )?(?:last|latest|newest|new|1st|first|2nd|second|3rd|third|4th|fourth)(?: one)?)$"
 )
 
 
@@ -102,6 +104,9 @@ def _on_one(said: str, text: str, how: str) -> Part:
         rows = _rows(results[0].output) if results and results[0].status == "ok" else []
         if not wanted and _LAST.search(said):
             return rows and [max(rows, key=lambda r: str(r.get("created_at") or ""))]
+        at = _ORDINAL.search(said)
+        if at is not None:
+            return rows[_NTH[at[1]] : _NTH[at[1]] + 1]
         if not wanted:
             return rows
         scored = [(len(wanted & _content(str(r.get("name") or ""))), r) for r in rows]
@@ -124,6 +129,8 @@ def _on_one(said: str, text: str, how: str) -> Part:
         names = [f'"{r.get("name")}"' for r in (found or rows)]
         if not rows:
             return "There are no rules in this home."
+        if not found and _ORDINAL.search(said):
+            return f"There {'is' if len(rows) == 1 else 'are'} only {len(rows)}: {listed(names, 6)}."
         if not found:
             return f"None of your rules fits that. There are {listed(names, 6)}."
         if len(found) > 1:

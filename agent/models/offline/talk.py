@@ -36,12 +36,15 @@ _SHORT: Final = {
     "ok": "Okay.", "okay": "Okay.", "alright": "Okay.", "fine": "Okay.", "no": "Okay.", "nope": "Okay.",
     "sorry": "No problem.", "excuse me": "Yes? What can I do for you?",
 }  # fmt: skip
+_BLINKS: Final = re.compile(r"\b(?:blink|flash|flicker|strobe|pulse|twinkle)(?:s|es|ing)?\b")
 _RULES: Final = re.compile(r"\b(?:rule|rules|automation|automations|routine|routines)\b")
 _WEATHER: Final = re.compile(r"\b(?:weather|rain|forecast|snow|sunny|umbrella)\b")
 
 
 def own_matter(text: str) -> str:
     """Why something is not done in chat at all, `""` for what may be."""
+    if _BLINKS.search(text) and re.search(r"\b(?:lights?|lamps?|it|them)\b", text):
+        return "I can't make a light blink: I switch lights on and off, and set how bright and which colour they are."
     if _ACCESS.search(text):
         return "I can't do that: people, access, codes and passwords are managed by the owner on HomeGuard's own page."
     return ""

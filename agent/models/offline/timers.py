@@ -41,6 +41,13 @@ _SHOUT: Final = re.compile(
     r"(?:shout|nudge|call)|let)"
     r"(?: (?:at |to )?(?:me|us)(?: know)?)? (?=in |after )"
 )
+#: "Pizza's in the oven, 15 minutes."
+_BAKING: Final = re.compile(
+    r"^(?:(?:ok|right|so|the|my|our|,) )*(?P<what>[a-z]+(?: [a-z]+)?) (?:(?:is|are|s|just|went|goes|has|gone|now) )*"
+    r"(?:in|on|into|onto) the (?:oven|grill|stove|hob|pan|pot|microwave|air ?fryer|fryer|barbecue|bbq|freezer|fridge"
+    r"|washer|washing machine|dryer|dishwasher|kettle)(?: ,| for| and (?:it )?(?:needs|takes)| now ,?)*"
+    r" (?P<long>(?:for |give it |about )*\S+(?: and a half)? (?:minutes?|mins?|hours?|seconds?)(?: .{1,20})?)$"
+)
 _NEW: Final = re.compile(r"\b(?:turn|lock|unlock|open|close|dim|remind|light|door)\b")
 _ON_CLOCK: Final = re.compile(r"\bon the (?:clock|timer)\b")
 _LEFT: Final = re.compile(
@@ -79,6 +86,10 @@ def timer_part(words: Sequence[str], text: str, now: datetime, pending: Sequence
         changed = _changed(said if about_timer(said) else f"{said} timer", text)
         if changed is not None:
             return changed
+    baking = _BAKING.match(said)
+    if baking is not None and (seconds := span_s(baking["long"])):
+        arguments = {"minutes": round(seconds / 60, 4), "label": baking["what"]}
+        return _set(arguments, text, f"in {spoken_span(seconds)}")
     if _SHOUT.search(said):
         when = when_of(words, now)
         if when is not None and when.minutes and not when.is_repeated:

@@ -35,6 +35,7 @@ from agent.models.offline.plain_questions import asked_plainly
 from agent.models.offline.players import titled
 from agent.models.offline.remembering import memory_part, told_items
 from agent.models.offline.rule_changes import rules_part
+from agent.models.offline.rule_edits import deed_at_that_time, edited_part
 from agent.models.offline.scenes import mode_part
 from agent.models.offline.since import since_part
 from agent.models.offline.sparing import REST, mentioned, settled, without
@@ -83,14 +84,12 @@ def understand(text: str, earlier: Sequence[str], scene: Scene) -> list[Part]:
     context, before = Context(), list[Part]()
     for sentence in earlier[-3:]:
         if not told_items(sentence):
-            before, context = _sentence(sentence, scene, context)
+            before, context = _in_context(sentence, scene, context)
     did = [c.name for p in before for c in p.calls if c.name.startswith(_DEEDS)]
     if did and (taken := _CALLED_OFF.match(" ".join(tokens(text)))) is not None:
         if taken["off"]:
             return [undo_part("undo that", text[:200]) or Part(text=text[:200], say="Okay.")]
         return [Part(text=text[:200], say='Okay. If what I just did should be put back, say "undo that".')]
-    if context.pending[:1] == ("rule",) and (part := rules_part(tokens(text), text[:200], context.pending)) is not None:
-        return [part]
     kept = chats_part(text) or (None if about_time else memory_part(text, earlier, scene.home.named_words))
     if kept is not None:
         return [kept]
@@ -104,8 +103,33 @@ def understand(text: str, earlier: Sequence[str], scene: Scene) -> list[Part]:
         last = " ".join(earlier[-1].split())[:200] if earlier else ""
         said = f'You said: "{last}".' if last else "That was the first thing that you said in this chat."
         return [Part(text=text[:200], say=said)]
-    parts, _ = _sentence(in_full(text, earlier, scene.home), scene, context)
+    parts, _ = _in_context(in_full(text, earlier, scene.home), scene, context)
     return parts
+
+
+def _in_context(text: str, scene: Scene, context: Context) -> tuple[list[Part], Context]:
+    """A sentence, which may change the rule that was spoken of right before it."""
+    if context.pending[:1] == ("rule",):
+        words, said = tokens(text), " ".join(text.split())[:200]
+        part = edited_part(words, said, scene.now, context.pending) or rules_part(words, said, context.pending)
+        if part is not None:
+            return [part], replace(context, pending=part.pending)
+        if (deed := deed_at_that_time(words)) and len(context.pending) > 1:
+            return _sentence(f"{deed} {context.pending[1]}", scene, context)
+    if (
+        context.action in _OPPOSITE
+        and context.devices
+        and not context.offer
+        and _TOO_MUCH.match(" ".join(tokens(text)))
+    ):
+        return _sentence(f"{_OPPOSITE[context.action]} it a bit", scene, context)
+    return _sentence(text, scene, context)
+
+
+_TOO_MUCH: Final = re.compile(
+    r"^(?:(?:no|oh|ok|hmm+|wow|,) )*(?:that|this|it) (?:is |was )?(?:way |far |a bit )?too much\b"
+)
+_OPPOSITE: Final = {"raise": "lower", "lower": "raise"}
 
 
 _DEEDS: Final = ("control_", "create_automation", "update_automation", "set_home_mode")
@@ -255,6 +279,7 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
         timed = _timed(found, spoken, scene, context)
         if timed is not None:
             part, after = timed, context.spoke_of(_devices_of(timed, scene.home))
+            after = replace(after, pending=timed.pending if timed.pending[:1] == ("rule",) else ())
         else:
             part, after = _clause(found, spoken, joint, scene, context)
         wants = found.actions or found.question
@@ -402,7 +427,10 @@ def _clause(found: Frame, spoken: str, joint: Sequence[str], scene: Scene, conte
     if found.question:
         label, _ = scene.model.best(hidden, _ASK | {"help", "time", "timer", "notes", "other", "greet"})
         part, devices = ask(label, found, spoken, home, scene.now, scene.area, context)
-        return part, replace(context, devices=devices or context.devices, asked=part.asks, frame=found, label=label)
+        # "who opened it?" after a thing that is not here means no other thing
+        is_unknown = bool(part.why) or "know of no" in part.say
+        kept = () if is_unknown and not devices and found.target else context.devices
+        return part, replace(context, devices=devices or kept, asked=part.asks, frame=found, label=label)
     mode = mode_part(found, spoken, home, scene.model.best(hidden)[0])
     if mode is not None:
         return mode, context

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from agent.models.offline.home import Home
-from agent.models.offline.parts import Call, Part, plain_error
+from agent.models.offline.parts import Call, Part, plain_error, question
 from agent.models.offline.reading import describe
 from agent.models.offline.sparing import mentioned
 from agent.models.offline.times import moment, span
@@ -104,6 +104,8 @@ def why_part(
     )
     if warm is not None:
         return _warmth(spoken, home)
+    if _THAT & set(words) and not known and _WHO.search(text):
+        return question(spoken, "What do you mean? Please name it.")
     if _THAT & set(words) and not re.search(r"\bexplain\b(?!.*\bwhy\b)", text):
         return _part(spoken, [{"device_id": d.id} | until for d in known[:_MOST]] or [until])
     return None

@@ -205,7 +205,10 @@ async def test_a_rule_holds_its_trigger_its_hours_and_its_action(
         ("when the back door opens, notify me", "There is no sensor on the back door"),
         ("when the front door is unlocked, turn on the porch light", 'I can\'t find "porch light" in this home.'),
         ("notify me when the garage is left open", "I can't watch how long something lasts."),
-        ("every night at 10 set the house to away mode", "I can't change the mode of the house by the clock."),
+        (
+            "every night at 10 set the house to away mode",
+            "I can't change the mode of the house by the clock or by a rule.",
+        ),
         ("when the moon is full, notify me", "I don't know that trigger."),
     ],
 )
