@@ -28,6 +28,7 @@ from homeguard.targets import Targets, resolve
 _WEARS: Final = re.compile(r"\b(?:batter\w+|last|lasts|die|dies|dying|dead|empty|replac\w+|maintenance"
                            r"|predict\w*|run out"
                            r"|attention|fail|fails|service|servicing|charge|charging)\b")  # fmt: skip
+_SHORT_QUESTION: Final = 5
 _DESCRIBED: Final = 6
 _CANNOT_TELL: Final = "I can't tell when that will be: nothing here says so."
 _SENSED: Final = those(
@@ -59,6 +60,8 @@ def ask(label: str, found: Frame, spoken: str, home: Home, now: datetime, area: 
         label = "ask_devices"
     if label == "other" and reading.predicate_of(found):
         label = "ask_state"
+    if label in ("help", "yes", "other", "greet") and measuring.measured(found) and len(found.words) < _SHORT_QUESTION:
+        label = "ask_value"
     if label in ("other", "time") and "set" in found.words and pronoun(found, context):
         label = "ask_state"
     if label in ("help", "time", "timer", "notes", "other", "greet"):

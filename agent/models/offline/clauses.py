@@ -23,6 +23,10 @@ _REMARK = re.compile(
 )
 #: A list or a timer is a request of its own.
 _KEPT = re.compile(r"\b(?:lists?|timers?|remind (?:me|us)|reminder)\b")
+_NOTED = re.compile(
+    r"^(?:(?:then|also|please|and|can you) )*(?:set|start|begin|add|stick|put|create) (?:me )?(?:an? |my )?"
+)
+_GOES = re.compile(r"\b(?:goes|go|belongs?) (?:on|onto|to) (?:the|my|our) .*list\b")
 _SETS = re.compile(r"^(?:(?:then|also|please|and) )*(?:set|change|make|put|adjust) (?:the|my|our|all)\b")
 _HARD = frozenset((".", ";", "?", "!"))
 _SOFT = frozenset((",", "and", "then", "but", "also", "plus", "while"))
@@ -89,7 +93,9 @@ def _own(segment: Sequence[str], devices: Sequence[Device], places: Iterable[str
     text = " ".join(segment)
     if _EXCEPTION.match(text):
         return False
-    if _REMARK.match(text) or _beside(segment, devices, places):
+    if _NOTED.match(text) and _KEPT.search(text):
+        return True
+    if _REMARK.match(text) or _GOES.search(text) or _beside(segment, devices, places):
         return True
     if stays(segment) or any(
         text.startswith(k) for k in ("leave ", "keep ", "not ", "dont ", "do not ", "just ", "instead", "if ")

@@ -91,7 +91,7 @@ def _list_part(words: Sequence[str], text: str, pending: Sequence[str]) -> Part 
             return _shown(pending[1], text, "", None)
         gone = re.match(
             r"(?:(?:no|actually|oh|and|please|wait) ,? ?)*(?:take|remove|cross|strike|scratch) "
-            r"(?:the |my )?([a-z ]+?) (?:off|out)(?: again)?$",
+            r"(?:the |my )?([a-z ]+?) (?:off|out)(?: again)?(?: ,.*)?$",
             said,
         )
         gone = gone or re.match(
@@ -146,7 +146,11 @@ def _list_part(words: Sequence[str], text: str, pending: Sequence[str]) -> Part 
         return _changes(calls, text, f"{_and(items)} {_be(items)} ticked off on your {_called(name)}.")
     if found["bare"] and not re.search(r"\b(?:on|what|which|how many|show|read|list|any)\b", head):
         return None
-    put = re.match(r"(?:(?:please|can you|could you|and|also|hey) )*(?P<items>[a-z0-9 ,]+?) (?:on|onto|to) $", head)
+    put = re.match(
+        r"(?:(?:please|can you|could you|and|also|hey) )*(?P<items>[a-z0-9 ,]+?) "
+        r"(?:(?:goes|go|should go|needs to go|belongs?) )?(?:on|onto|to) $",
+        head,
+    )
     if (
         put is not None
         and not _OFF.match(put["items"])

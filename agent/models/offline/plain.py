@@ -90,6 +90,33 @@ _COURTESIES: Final = (
             ("quiet", "make it a bit louder"),
         )
     ),
+    (r"\bhalve the brightness (?:of|on|in) (.+)$", r"make \1 half as bright"),
+    (r"\b(?:switch|change|turn|move|put) ((?:the |my )?[a-z ]+?) from (?:heat|cool|auto|off|eco|dry|fan)(?: mode)? "
+     r"(?:over |back )?to (heat|cool|auto|off|eco|dry|fan)\b", r"set \1 to \2"),
+    (r" ,? ?(?:and )?(?:i |we )?(?:have |was |were |am |are )?(?:been|being) (?:out|away|gone|off)(?: of the house)? "
+     r"(?=since )", " "),
+    (r"\bsince (?:lunch|lunchtime|midday)\b", "since noon"),
+    (r" , (?:please|thanks|thank you|cheers|ta)(?= [.!?]|$)", " please"),
+    (r"\b(?:i|we) (?:would like|want|need|wish for) ((?:the|my|our|all) [a-z ]+?) to (?:come|go|be|turn|switch)"
+     r"(?: turned| switched)? (on|off)\b", r"turn \2 \1"),
+    (r",? and while (?:you are|youre|you re|u are) at it ,? ?", " . "),
+    (r",? while (?:you are|youre|you re|u are) at it(?= [.!?]|$)", ""),
+    (r"^((?:close|shut|open|lock|unlock|turn|switch|dim|set|do)\b.*) anyways?$", r"\1"),
+    (r"^(?:(?:hmm+|no|ok|well|oh|,) )*(\d+(?:\.\d+)?)(?: (percent|degrees))?(?: ,)? actually$", r"make it \1 \2"),
+    (r"^(?:and |just )?(?:one|1|a) (?:more degree|degree (?:more|higher))(?: please)?(?: [.!])?$",
+     "make it 1 degree warmer"),
+    (r"^(?:and |just )?(?:one|1|a) degree (?:less|lower)(?: please)?(?: [.!])?$", "make it 1 degree cooler"),
+    (r"^(every|all|each)((?: of)?(?: the| my| our)? (?:lights?|lamps?)) (to|at) (\d+(?: percent)?) "
+     r"((?:other than|except|apart from|but not|minus) .+)$", r"set \1\2 \5 \3 \4"),
+    (r"^(?:(?:haha|heh|lol|well|ok|okay|yeah|ah|oh|,) )*(?:fair (?:enough|point|play)|makes sense"
+     r"|good (?:point|call|to know)|no worries|sounds good|all good|cool cool|nice one|got it|gotcha|i see|noted)$",
+     "okay"),
+    (r"^(?:(?:wait|no|nope|oops|whoops|hmm+|actually|sorry|oh|,) )+(?:(?:turn|switch|put) )?(?:it |them |that )?"
+     r"(on|off)(?: again)?$", r"turn it \1"),
+    (r"^(?:it|that) would be (?:so |very |really )?(?:nice|great|good|lovely|better|kind|cool|helpful) if you "
+     r"(?:could |would )?(?:just )?", "can you "),
+    (r"\bcan you (turn|switch|lock|unlock|open|dim|close|shut|put)(?:m?ed|d)\b", r"can you \1"),
+    (r"^(?:no ,? ?)?i said ,? ?(?:to )?(?=(?:turn|switch|lock|unlock|open|close|shut|dim|set|put)\b)", ""),
     (r"\b(?:rings|presses|pushes|hits) the (?:bell|door ?bell|buzzer)\b", "rings the doorbell"),
     (r"\b(?:the )?same(?: thing| again)? but (?:at |with |to |on )?(\d+)(?: (percent|degrees))?$", r"make it \1 \2"),
     (r" ,? ?including (?=the|my|our)", " and "),
@@ -113,6 +140,8 @@ _PLAIN: Final = tuple((re.compile(pattern), plain) for pattern, plain in _COURTE
 _NOT_BUT: Final = re.compile(
     r"\bnot (?:the|my|our) (?:[a-z]+ ){1,2}?([a-z]+) , (?:but |rather |it is )*(the|my|our) ([a-z]+(?: [a-z]+)?) one\b"
 )
+#: "The hallway one. Off."
+_NAMED_THEN: Final = re.compile(r"^((?:the|my) [a-z ]{3,40}?) [.,] (on|off)(?: please)?(?: [.!])?$")
 #: "..., not the front one" behind a single thing that was named: nothing more than that is meant.
 _NOT_THE_OTHER: Final = re.compile(
     r"(?P<said>\b(?:the|my) (?P<which>[a-z]+) (?P<kind>[a-z]+[a-rt-z])) , "
@@ -159,7 +188,7 @@ def plain(words: Sequence[str], names: Collection[str]) -> list[str]:
     text = _TRAILERS.sub("", text) or text
     for pattern, instead in _PLAIN:
         text = pattern.sub(instead, text)
-    text = _NOT_BUT.sub(r"\2 \3 \1", text)
+    text = _NAMED_THEN.sub(r"turn \2 \1", _NOT_BUT.sub(r"\2 \3 \1", text))
     text = _NOT_THE_OTHER.sub(lambda m: m["said"], text)
     forgot = _FORGOT.match(text)
     if forgot is not None:

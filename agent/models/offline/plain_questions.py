@@ -22,6 +22,14 @@ _REWRITTEN: Final = (
      r"of (?:it|them))?|the lot)"
      r"(?: (?:you (?:have|know|control|can control)|there is|that is here|here))?(?: slowly| please)?$",
          "list all my devices"),
+    (r"^(?:name|list|tell me|which are|what are) (?:all )?(?:the |my |our )?(?:rooms|places|areas)(?: (?:that )?(?:you "
+     r"know|you have|there are|i have|we have).*)?$", "which rooms do i have"),
+    (r"^(?:what|which|anything|is anything)(?: is| are| things are| devices are)? (?:running |getting )?low on (?:juice"
+     r"|power|charge|battery|batteries|energy)$", "which batteries are low"),
+    (r"^(?:give|show|tell|run)(?: me| us)?(?: through)? (?:a |the |quick |short |brief )*(?:rundown|run down|list"
+     r"|overview|breakdown|listing) of (?:every|each|all)(?: of)?(?: the| my| our)? (.+?)s?$", r"list all my \1s"),
+    (r"^how many (devices|gadgets|things) (?:are|do i have|have i)(?: got)? (?:hooked up|connected|plugged in|installed"
+     r"|linked|set up|paired)(?: here| now| in total)*$", "how many devices do i have"),
     (r"^(?:name|enumerate|reel off|rattle off) (?:all )?(?:of )?((?:my|the|our) .+?)(?: for (?:me|us))?(?: please)?$",
      r"list \1"),
     (r"^(?:give|show|tell|run)(?: me| us)?(?: through)? (?:a |the |quick |short |brief )*(?:rundown|run down"

@@ -18,6 +18,8 @@ _DETECTS: Final = {
     "glass_break": "glass_break", "vibration": "vibration", "heat": "heat", "contact": "open",
 }  # fmt: skip
 _MINOR: Final = frozenset(("battery_low", "muted", "recording", "streaming", "tamper"))
+#: Under this a battery is low, whatever the device itself calls so.
+_LOW_PCT: Final = 20
 State = Mapping[str, Any]
 Check = Callable[[Device, State], bool | None]
 
@@ -72,10 +74,10 @@ def _not(check: Check) -> Check:
 
 
 def _low(device: Device, state: State) -> bool | None:
-    if isinstance(state.get("battery_low"), bool):
-        return bool(state["battery_low"])
     level = state.get("battery_pct")
-    return level < 20 if isinstance(level, int | float) else None
+    if state.get("battery_low") is True or (isinstance(level, int | float) and level < _LOW_PCT):
+        return True
+    return False if isinstance(level, int | float) or isinstance(state.get("battery_low"), bool) else None
 
 
 def _running(device: Device, state: State) -> bool | None:

@@ -31,6 +31,10 @@ _HOW_DO_I: Final = re.compile(
     r"^(?:and |so )?how (?:do|would|can|could|should|might) (?:i|we) (?:go about |get you to |make you |ask you "
     r"to |tell you to )?(?P<what>.+?)(?: (?:through|with|via|using) (?:you|this|the app))?(?: [?.!])?$"
 )
+_COULD_YOU: Final = re.compile(
+    r"^(?:(?:so|and|hey|ok|okay|just curious|out of curiosity|,) )*(?:could|would|can|will) you (?P<what>.+?),? "
+    r"if (?:i|we) (?:ever |really |actually )*(?:wanted|asked|needed|liked|told you)\b"
+)
 _ASKS: Final = re.compile(r"\b(?:would|could|will|what|happens?|do you|can you|should)\b")
 _HOW_TO_SAY: Final = re.compile(
     r"^(?:so )?(?:what|how) (?:would|do|should|must|can|could) (?:i|we) (?:have to |need to )?(?:say|tell you"
@@ -47,6 +51,9 @@ def supposed_part(words: Sequence[str], said: str, home: Home) -> Part | None:
     if how is not None:
         what = re.sub(r"^(.+?) to go (\w+)$", r"make \1 \2", how["what"])
         return Part(text=said, say=f'Say it as you would to a person, for example: "{what}".')
+    able = _COULD_YOU.match(text)
+    if able is not None and frame(able["what"].split(), home.devices, home.places).actions:
+        return Part(text=said, say=f'If you want it, say it: "{able["what"]}". I did nothing now.')
     asked = _HOW_DO_I.match(text)
     if asked is not None:
         what = re.sub(r"^(\w+?)ing\b", lambda m: base_form(m[0]), asked["what"])

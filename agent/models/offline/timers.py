@@ -59,7 +59,8 @@ _LEFT: Final = re.compile(
     r"(?:done|over|still|running|up|finished)\b"
 )
 _CANCEL: Final = re.compile(
-    r"\b(?:cancel|stop|delete|remove|clear|end|kill|dismiss|abort|scratch|forget|turn off|get rid of|drop)\b"
+    r"\b(?:cancel|stop|delete|remove|clear|end|kill|dismiss|abort|scratch|scrap|ditch|bin|nix|forget"
+    r"|turn off|get rid of|drop)\b"
 )
 _PAUSE: Final = re.compile(r"\b(?:pause|hold|freeze|halt)\b")
 _RESUME: Final = re.compile(r"\b(?:resume|unpause|continue|restart|go on with|carry on)\b")
@@ -335,7 +336,7 @@ def _on_one(said: str, text: str, how: str, call: Any) -> Part:
     drop = (
         r"\b(?:cancel|stop|delete|clear|end|kill|dismiss|abort|pause|hold|resume|unpause|continue|restart"
         r"|extend|increase|decrease|reduce|shorten|subtract|take|off|remove|scratch|turn|it|by|go|carry|forget"
-        r"|drop|give|another|put|plus)\b"
+        r"|drop|give|another|put|plus|scrap|ditch|bin|nix|actually)\b"
     )
     wanted = _label(re.sub(drop, " ", said))
 

@@ -26,6 +26,7 @@ from agent.models.offline.languages import in_english, language_of
 from agent.models.offline.later import later_part
 from agent.models.offline.lists import list_part
 from agent.models.offline.moments import when_of
+from agent.models.offline.moods import declared
 from agent.models.offline.offers import answered, done_part, offered_part
 from agent.models.offline.over_time import over_time_part
 from agent.models.offline.parts import Part, question, refusal
@@ -53,9 +54,11 @@ from homeguard.targets import Targets, resolve
 _VERBS_AFTER_IF: Final = those(
     "turn switch lock unlock open close set dim shut start stop play pause put make raise lower"
 )
+_SHOWN: Final = 3
 _SPARED_STATES: Final = those("leave keep on off as alone open locked closed")
 _KEPT_STATES: Final = those("leave keep on off alone as locked closed open unlocked anyone someone")
 
+_SUBJECTS: Final = those("i we he she they it")
 _MORE: Final = those("tad touch smidge smidgen notch a bit more little again even some please lot much and still")
 _TALK: Final = those("help greet thanks cancel time timer notes other yes")
 _ASK = frozenset(
@@ -239,6 +242,13 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
             continue
         if at and joint and joint != (".",):
             found = completed(found, context.frame, scene.home)
+        if declared(found):
+            about = mentioned(found.words, scene.home.devices, scene.home)
+            context = replace(context, devices=about or context.devices)
+            if not asks - {at}:
+                seen = reading.describe(about, scene.home) if 0 < len(about) <= _SHOWN else ""
+                parts.append(Part(text=spoken, say=f"Okay, I changed nothing. {seen}".strip()))
+            continue
         if asks - {at} and story(found):
             context = replace(
                 context, devices=mentioned(found.words, scene.home.devices, scene.home) or context.devices
@@ -250,6 +260,9 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
             spoken = " ".join(found.words)
         leave = found.words[:1] in (("leave",), ("keep",))
         excluded = _left_out(found, leave, scene, context, parts)
+        told_beside = bool(found.words) and found.words[0] in _SUBJECTS
+        if told_beside and found.negated and not found.actions and _acting(parts):
+            continue  # "..., I don't do fahrenheit"
         if excluded is None and found.negated and not found.actions and joint and joint != (".",) and _acting(parts):
             excluded = question(spoken, f'I did nothing: which one does "{spoken}" leave out? Please name it.')
         if excluded is not None:
@@ -306,6 +319,8 @@ _NOW: Final = frozenset(("now", "immediately", "right away", "first"))
 def _by_time(words: list[str], said: str, scene: Scene, context: Context) -> Part | None:
     """What the whole sentence wants at another time: a timer, a list, a rule, or something done later."""
     kept = _kept(words, said, scene, context)
+    if kept is not None and _beside_others(words, said, scene, context):
+        return None
     if kept is not None:
         parts = clauses(words, scene.home.devices, scene.home.places)
         further = [c for _, c in parts[1:] if frame(c, scene.home.devices, scene.home.places).actions]
@@ -322,6 +337,16 @@ def _by_time(words: list[str], said: str, scene: Scene, context: Context) -> Par
     if once is None or (once.trigger and (again := when_of(once.words, scene.now)) is not None and again.trigger):
         return None  # each clause has a time of its own
     return _as_rule(later_part(words, said, scene.home, scene.now, scene.area, context))
+
+
+def _beside_others(words: list[str], said: str, scene: Scene, context: Context) -> bool:
+    """Whether a list or a timer is one of several things: "turn off the lamp and set a timer for 5 minutes"."""
+    every = [c for _, c in clauses(words, scene.home.devices, scene.home.places)]
+    if len(every) < 2 or "remind" in words or _kept(every[0], said, scene, context) is not None:
+        return False
+    first = frame(every[0], scene.home.devices, scene.home.places)
+    acts = bool(first.actions) and bool(mentioned(first.words, scene.home.devices, scene.home))
+    return acts and any(_kept(c, said, scene, context) is not None for c in every[1:])
 
 
 def _as_rule(part: Part | None) -> Part | None:
@@ -444,6 +469,8 @@ def _clause(found: Frame, spoken: str, joint: Sequence[str], scene: Scene, conte
         if (held_up or (len(found.words) == 1 and found.words[0] in ("stop", "back", "next"))) and not _moving(home):
             return talk("cancel", spoken, home, scene.now), context
         action, _ = scene.model.best(hidden, allowed)
+        if " half as " in f" {spoken} ":
+            action = "set"
         if "start" in allowed and {"cleaning", "vacuuming", "mowing"} & set(found.words):
             action = "start"
         return act(action, found, spoken, home, scene.area, scene.device_id, context)

@@ -10,6 +10,7 @@ from agent.models.offline.words import is_number, those
 from homeguard.vocabulary import COLORS
 
 _COMPARED: Final = those("more less brighter dimmer warmer cooler higher lower louder quieter hotter colder")
+_BEHIND: Final = those(", please now again too then thanks instead")
 _AFTER_OPTION: Final = those("mode speed in on for setting position , please")
 _DAY_WORDS: Final = those("today yesterday this last oclock tonight in")
 _DAYS: Final = those("today yesterday tonight")
@@ -119,6 +120,8 @@ def attribute(words: Sequence[str], held: Collection[int], used: set[int]) -> st
     for size in (2, 1):
         for at in range(len(words) - size + 1):
             span = tuple(words[at : at + size])
+            if span == ("degree",) and at and is_number(words[at - 1]):
+                continue  # "1 degree warmer"
             if ATTRIBUTES.get(span) and not any(i in held for i in range(at, at + size)):
                 used.update(range(at, at + size))
                 if ATTRIBUTES[span] in ("swing", "mode", "preset"):
@@ -149,7 +152,7 @@ def color(
             about == "color"
             or after_to
             or (not actions and (at == 0 or words[at - 1] in ("a", "some", "nice", "lovely", "deep")))
-            or at == len(words) - 1
+            or set(words[at + 1 :]) <= _BEHIND
             or (at > 0 and words[at - 1] == "in")
         )
         if placed and (not actions or "set" in actions or about == "color" or after_to):

@@ -12,6 +12,7 @@ def those(text: str) -> frozenset[str]:
 
 _NUMBER_BEFORE: Final = those("to by at room bedroom zone floor channel")
 _NUMBER_AFTER: Final = those("percent degree degrees hour minute second day time level")
+_ROOMS: Final = those("living dining bath laundry utility guest family powder play sun store wash")
 PUNCTUATION: Final = frozenset((",", ";", ".", "?", "!", ":"))
 _OPENED: Final = {
     "what's": "what is", "whats": "what is", "where's": "where is", "who's": "who is", "how's": "how is",
@@ -133,6 +134,8 @@ def _counts(words: list[str], at: int) -> bool:
     """Whether "one" is a number here ("to one degree", "bedroom one") and not a thing ("the back one")."""
     before = words[at - 1] if at else ""
     after = words[at + 1] if at + 1 < len(words) else ""
+    if before == "room" and at > 1 and words[at - 2] in _ROOMS:
+        return False  # "the living room one"
     return before in _NUMBER_BEFORE or after in _NUMBER_AFTER  # fmt: skip
 
 
