@@ -9,9 +9,10 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
+from homeguard.clock import wall_time
 from homeguard.errors import InvalidInput
 from homeguard.given import Shape, is_number, number_at, object_at, one_or_more, only, text_at
 from homeguard.mode import ARM_STATES, MODES, is_armed
@@ -86,7 +87,7 @@ def told(trigger: Shape, home: Home) -> str:
     days = f" on {', '.join(trigger['days'])}" if trigger.get("days") else ""
     match trigger.get("type"):
         case "time":
-            return f"at {trigger['at']}{days}"
+            return f"at {wall_time(time.fromisoformat(trigger['at']), home.unit_system)}{days}"
         case "sun":
             offset = int(trigger.get("offset_minutes", 0))
             near = f"{abs(offset)} minutes {'before' if offset < 0 else 'after'} " if offset else "at "
@@ -95,7 +96,7 @@ def told(trigger: Shape, home: Home) -> str:
             return f"once in {trigger['in_minutes']:g} minutes"
         case "once":
             at = datetime.fromisoformat(trigger["at"]).astimezone(zone(home))
-            return f"once on {at:%a} {at.day} {at:%b at %H:%M}"
+            return f"once on {at:%a} {at.day} {at:%b} at {wall_time(at, home.unit_system)}"
     return ""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from homeguard.clock import Clock, HomeClocks, iso
+from homeguard.clock import Clock, HomeClocks, iso, wall_time
 from homeguard.errors import HomeGuardError
 from homeguard.ids import derived_id
 from homeguard.model import Automation, Event, Home, Notice
@@ -77,7 +77,7 @@ class Ringing:
         if not rule.created_by:
             return
         local = due_at.astimezone(zone(home))
-        when = f"{local:%a} {local.day} {local:%b at %H:%M}"
+        when = f"{local:%a} {local.day} {local:%b} at {wall_time(local, home.unit_system)}"
         notice = Notice(
             id=derived_id("missed", home.id, rule.id, iso(due_at)),
             home_id=home.id,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
 from homeguard.causes import Changed, Link, state_words
-from homeguard.clock import iso
+from homeguard.clock import iso, wall_time
 from homeguard.errors import NotFound
 from homeguard.model import Device, Event, UnitSystem
 from tools.context import ToolContext, the_device, the_home, the_past
@@ -114,7 +114,7 @@ class _Telling:
     def when(self, at: datetime) -> str:
         """`at 18:02` (in the US `at 6:02 PM`), `yesterday at 18:02`, `on 3 March at 18:02`, by the home's own clock."""
         there, today = at.astimezone(zone_of(self.zone)), self.now.astimezone(zone_of(self.zone)).date()
-        clock = f"at {there:%H:%M}" if self.unit_system == "si" else f"at {there.hour % 12 or 12}:{there:%M %p}"
+        clock = f"at {wall_time(there, self.unit_system)}"
         if there.date() == today:
             return clock
         if there.date() == today - timedelta(days=1):

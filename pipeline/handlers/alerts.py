@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import takewhile
 from typing import Final, Protocol
 
-from homeguard.clock import Clock, HomeClocks
+from homeguard.clock import Clock, HomeClocks, wall_time
 from homeguard.ids import derived_id
 from homeguard.mode import ALERT_TITLES, FIRE, INTRUSION, READING, alarm_of, is_graver, severity_of
 from homeguard.model import Alert, Device, Event, Home, Metadata, Notice
@@ -168,7 +168,7 @@ class RaiseAlerts:
         measured = float(strength) if isinstance(strength, int | float) and not isinstance(strength, bool) else None
         name = device.name if device is not None else event.device_id
         where = f" in the {device.area.lower()}" if device is not None and device.area else ""
-        clock = local_time(event.at, view.home.time_zone).strftime("%H:%M:%S")
+        clock = wall_time(local_time(event.at, view.home.time_zone), view.home.unit_system, seconds=True)
         return Alert(
             id=derived_id("alert", event.home_id, event.event_id, kind),
             home_id=event.home_id,

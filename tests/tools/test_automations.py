@@ -75,9 +75,9 @@ async def test_the_card_of_a_rule_by_the_clock_says_when(house: House) -> None:
     ann = house.ann(caller="person")
     house.clock.at = moment("2026-05-01T13:00:00", "America/New_York", "now")
     for trigger, when in (
-        ({"type": "time", "at": "07:00", "days": ["thu"]}, "at 07:00 on thu"),
+        ({"type": "time", "at": "07:00", "days": ["thu"]}, "at 7:00 AM on thu"),
         ({"type": "once", "in_minutes": 10}, "once in 10 minutes"),
-        ({"type": "once", "at": "2026-05-01T17:30"}, "once on Fri 1 May at 17:30"),
+        ({"type": "once", "at": "2026-05-01T17:30"}, "once on Fri 1 May at 5:30 PM"),
     ):
         answer = await automations.create_automation(ann, name="Visit", trigger=trigger, actions=[UNLOCK])
         assert answer.confirmation is not None

@@ -31,7 +31,7 @@ _PAST_VERBS: Final = those(
     "turned person people package delivery delivered shut seen i we broke break into using home house arrive arrived "
     "leave is are do you know notice see saw armed disarmed first latest report check if whether it them that one "
     "anybody to with by packages alarm alarms alerts visit visited give summary of often unlocks opens closes locks "
-    "new miss missed news summarize summarise recap catch up bring my updates week"
+    "chart graph plot draw curve trend new miss missed news summarize summarise recap catch up bring my updates week"
 )
 
 

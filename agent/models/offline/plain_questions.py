@@ -28,7 +28,7 @@ _REWRITTEN: Final = (
      r"|power|charge|battery|batteries|energy)$", "which batteries are low"),
     (r"^(?:give|show|tell|run)(?: me| us)?(?: through)? (?:a |the |quick |short |brief )*(?:rundown|run down|list"
      r"|overview|breakdown|listing) of (?:every|each|all)(?: of)?(?: the| my| our)? (.+?)s?$", r"list all my \1s"),
-    (r"^how many (devices|gadgets|things) (?:are|do i have|have i)(?: got)? (?:hooked up|connected|plugged in|installed"
+    (r"^how many (devices|gadgets|things) (?:are|do i have|have i)(?: got)? (?:hooked up|installed"
      r"|linked|set up|paired)(?: here| now| in total)*$", "how many devices do i have"),
     (r"^(?:name|enumerate|reel off|rattle off) (?:all )?(?:of )?((?:my|the|our) .+?)(?: for (?:me|us))?(?: please)?$",
      r"list \1"),

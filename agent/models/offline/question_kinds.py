@@ -18,6 +18,12 @@ _NEWS: Final = re.compile(
 )
 
 
+_OVER_TIME: Final = re.compile(
+    r"\b(?:last|past) (?:few |couple of |\d+ )?(?:hours?|days?|weeks?|months?)\b|\blast (?:week|month)\b"
+)
+_DRAWN: Final = those("show graph plot chart draw trend curve")
+
+
 def question_kind(label: str, found: Frame) -> str:
     """One of the `ask_*` labels, or what the model said."""
     words = set(found.words)
@@ -38,7 +44,7 @@ def question_kind(label: str, found: Frame) -> str:
     past = (
         bool(words & _PAST_WORDS)
         or "last night" in text
-        or "last week" in text
+        or _OVER_TIME.search(text) is not None
         or re.search(
             r"\b(?:some|any)(?:body|one) (?:unlocked|locked|opened|closed|rang|entered|came|left|touched|used)\b"
             r"|\bha(?:s|ve|d) "
@@ -51,6 +57,8 @@ def question_kind(label: str, found: Frame) -> str:
         r"\b(?:did (?:i|we) (?:lock|close|shut|turn)|have (?:i|we) (?:locked|closed|shut|turned))\b", text
     ):
         return "ask_state"
+    if measures and words & _DRAWN and words & {"today", "yesterday", "tonight", "week", "month"}:
+        return "ask_history"
     if (
         past
         and measures
