@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from datetime import time as time_of_day
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -127,14 +126,6 @@ def iso(at: datetime) -> str:
     # A quarter of what `isoformat` costs, and every event asks for it. No fraction is written for a whole second.
     text = _ENCODER.encode(at if at.tzinfo is UTC else at.astimezone(UTC)).decode()
     return text[1:24] + "Z" if len(text) > 22 else text[1:20] + ".000Z"
-
-
-def wall_time(local: datetime | time_of_day, unit_system: str, *, seconds: bool = False) -> str:
-    """A time of day as people of that home read it: `17:45`, in the US `5:45 PM`; `local` is in the home's zone."""
-    tail = f":{local:%S}" if seconds else ""
-    if unit_system == "us":
-        return f"{local.hour % 12 or 12}:{local:%M}{tail} {local:%p}"
-    return f"{local:%H:%M}{tail}"
 
 
 def parse_time(value: object) -> datetime:

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
-from homeguard.clock import wall_time
 from homeguard.errors import InvalidInput
 from homeguard.given import Shape, is_number, number_at, object_at, one_or_more, only, text_at
 from homeguard.mode import ARM_STATES, MODES, is_armed
 from homeguard.model import Event, Home, Json
 from homeguard.occurrences import DAYS, no_place, zone
+from homeguard.units import wall_time
 from homeguard.vocabulary import EVENT_TYPES
 
 SUN_EVENTS: Final = ("sunrise", "sunset")

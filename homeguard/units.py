@@ -1,5 +1,6 @@
 """Conversions between what HomeGuard keeps (SI) and what people read and say."""
 
+from datetime import datetime, time
 from typing import Final
 
 #: Attribute suffix -> unit symbol as stored.
@@ -35,6 +36,14 @@ def temperature_text(value_c: float, unit_system: str) -> str:
     if unit_system == "us":
         return f"{_trim(celsius_to_fahrenheit(value_c), 0)}°F"
     return f"{_trim(value_c, 1)}°C"
+
+
+def wall_time(local: datetime | time, unit_system: str, *, seconds: bool = False) -> str:
+    """A time of day as people of that home read it: `17:45`, in the US `5:45 PM`; `local` is in the home's zone."""
+    tail = f":{local:%S}" if seconds else ""
+    if unit_system == "us":
+        return f"{local.hour % 12 or 12}:{local:%M}{tail} {local:%p}"
+    return f"{local:%H:%M}{tail}"
 
 
 def _trim(value: float, digits: int) -> str:

@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from homeguard.clock import Clock, HomeClocks, iso, wall_time
+from homeguard.clock import Clock, HomeClocks, iso
 from homeguard.errors import HomeGuardError
 from homeguard.ids import derived_id
 from homeguard.model import Automation, Event, Home, Notice
 from homeguard.occurrences import zone
 from homeguard.ports.outbox import Outbox
 from homeguard.ports.schedules import Schedule
+from homeguard.units import wall_time
 from pipeline.due import decision_id
 
 #: A timer that rings later than this says so.

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
 from homeguard.causes import Changed, Link, state_words
-from homeguard.clock import iso, wall_time
+from homeguard.clock import iso
 from homeguard.errors import NotFound
 from homeguard.model import Device, Event, UnitSystem
+from homeguard.units import wall_time
 from tools.context import ToolContext, the_device, the_home, the_past
 from tools.shapes import SHAPE
 from tools.text import clean, moment, zone_of

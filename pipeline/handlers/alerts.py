@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import takewhile
 from typing import Final, Protocol
 
-from homeguard.clock import Clock, HomeClocks, wall_time
+from homeguard.clock import Clock, HomeClocks
 from homeguard.ids import derived_id
 from homeguard.mode import ALERT_TITLES, FIRE, INTRUSION, READING, alarm_of, is_graver, severity_of
 from homeguard.model import Alert, Device, Event, Home, Metadata, Notice
@@ -16,7 +16,7 @@ from homeguard.ports.events import AlertStore
 from homeguard.ports.live_state import LiveFeed
 from homeguard.ports.outbox import Outbox
 from homeguard.ports.users import UserStore
-from homeguard.units import value_text
+from homeguard.units import value_text, wall_time
 from homeguard.vocabulary import CORE_EVENTS, EVENT_OF_TRUE, REPORTS
 from pipeline.detectors.bank import Finding, Key, SeriesBank
 from pipeline.detectors.zscore import Series
