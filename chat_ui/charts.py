@@ -21,6 +21,10 @@ _WINDOWS: Final = ((3, 5), (6, 10), (12, 15), (30, 30), (72, 60), (168, 180), (3
 _LONGEST: Final = timedelta(days=62)
 _FEWEST: Final = 3
 _MOST_DAYS: Final = 31
+#: So long a span is told by the hours; under so many days by the names of the days.
+_BY_HOURS: Final = timedelta(hours=30)
+_BY_NAME: Final = timedelta(days=8)
+_MOST_MARKS: Final = 8
 _GAP: Final = 2.5
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 
@@ -113,10 +117,7 @@ def line_props(
         ],
         "gap_s": wanted.every_minutes * 60 * _GAP,
         "ticks": ticks(low.minimum, high.maximum),
-        "marks": [
-            {"at": at.timestamp(), "label": _at(at, home, span, words)}
-            for at in (wanted.start + span * n / 4 for n in range(5))
-        ],
+        "marks": marks(wanted.start, wanted.end, home, words),
         "words": _table_words(words, line=True),
     }  # fmt: skip
 
@@ -150,6 +151,30 @@ def bars_props(wanted: Wish, windows: Sequence[Sequence[Window]], *, home: Json,
     }
 
 
+def marks(start: datetime, end: datetime, home: Json, words: Words) -> list[dict[str, Any]]:
+    """`{"at": seconds since 1970, "label"}` along the time, five to eight: full hours of the home's clock for a day or
+    so, midnights of its days for more. Shorter than two hours, the ends alone."""
+    zone, span = zone_of(home), end - start
+    if span < timedelta(hours=2):
+        return [{"at": at.timestamp(), "label": clock(at, home, words)} for at in (start, end)]
+    local = start.astimezone(zone)
+    if span <= _BY_HOURS:
+        every = next(n for n in (1, 2, 3, 6) if span <= timedelta(hours=n * _MOST_MARKS))
+        first = local.replace(minute=0, second=0, microsecond=0)
+        hours = (first + timedelta(hours=n) for n in range(int(span / timedelta(hours=1)) + 2))
+        found = [at for at in hours if start <= at <= end and at.hour % every == 0]
+        return [{"at": at.timestamp(), "label": clock(at, home, words)} for at in found]
+    every = math.ceil(span / timedelta(days=_MOST_MARKS))
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    days = (midnight + timedelta(days=n) for n in range(0, span.days + 2, every))
+    named = span < _BY_NAME
+    return [
+        {"at": at.timestamp(), "label": _day(at.date(), words) if named else f"{at:%m-%d}"}
+        for at in days
+        if start <= at <= end
+    ]
+
+
 def ticks(low: float, high: float) -> list[float]:
     """Round numbers around `[low, high]`, three to six, in order."""
     if high - low < max(1e-3, abs(high) * 1e-6):
@@ -175,10 +200,10 @@ def _of_history(arguments: Json, now: datetime) -> Wish | None:
 
 def _at(moment: datetime, home: Json, span: timedelta, words: Words) -> str:
     hour = clock(moment, home, words)
-    if span <= timedelta(hours=30):
+    if span <= _BY_HOURS:
         return hour
-    day = f"{moment.astimezone(zone_of(home)):%m-%d}"
-    return f"{day} {hour}" if span < timedelta(days=8) else day
+    local = moment.astimezone(zone_of(home))
+    return f"{_day(local.date(), words)}, {hour}" if span < _BY_NAME else f"{local:%m-%d}"
 
 
 def _day(day: date, words: Words) -> str:

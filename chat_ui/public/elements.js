@@ -184,8 +184,11 @@ window.homeguardElements = (() => {
       const band = (run) => line(run, (p) => p.high) + " " + [...run].reverse().map((p) => "L" + at(p, p.low)).join(" ") + " Z"
       const step = inner / (points.length || 1)
       const every = Math.ceil(points.length / Math.max(2, Math.floor(inner / 52)))
-      const marks = marks_.filter((_, i) => inner > 420 || i % 2 === 0)
-      const anchor = (i) => (i === 0 ? "start" : i === marks.length - 1 ? "end" : "middle")
+      // As many marks as have room beside each other; one at an edge leans inwards.
+      const room = 14 + 7 * Math.max(0, ...marks_.map((m) => m.label.length))
+      const apart = marks_.length > 1 ? (x(marks_[marks_.length - 1].at) - x(marks_[0].at)) / (marks_.length - 1) : inner
+      const marks = marks_.filter((_, i) => i % Math.max(1, Math.ceil(room / (apart || 1))) === 0)
+      const anchor = (mark) => (x(mark.at) < LEFT + room / 2 - 14 ? "start" : x(mark.at) > width - RIGHT - room / 2 + 14 ? "end" : "middle")
       const heads = isLine ? [words.average, words.low, words.high].map((w) => w + " (" + props.unit + ")") : [props.unit]
 
       return h("figure", { className: "hg-chart", "data-testid": "chart", "data-kind": props.kind },
@@ -202,7 +205,7 @@ window.homeguardElements = (() => {
               : points.map((point, i) => h("g", { key: i },
                 h("rect", { className: "hg-chart-bar", x: LEFT + step * (i + 0.15), width: step * 0.7, rx: 3, y: y(point.value), height: Math.max(1, y(low) - y(point.value)) }),
                 i % every === 0 && h("text", { x: LEFT + step * (i + 0.5), y: HEIGHT - 8, textAnchor: "middle" }, point.label))),
-            marks.map((mark, i) => h("text", { key: mark.at, x: x(mark.at), y: HEIGHT - 8, textAnchor: anchor(i) }, mark.label)))),
+            marks.map((mark) => h("text", { key: mark.at, x: x(mark.at), y: HEIGHT - 8, textAnchor: anchor(mark) }, mark.label)))),
         h("p", { className: "hg-chart-text" }, props.text),
         h("details", { className: "hg-chart-table" },
           h("summary", null, words.table),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_ui.charts import Window, Wish, bars_props, line_props, ticks, windows_of, wish
+from chat_ui.charts import Window, Wish, bars_props, line_props, marks, ticks, windows_of, wish
 from chat_ui.languages import words_in
 
 EN = words_in("en")
@@ -82,6 +82,28 @@ def test_a_line_is_in_the_units_and_the_hours_of_the_home_and_says_so_in_words()
     celsius = line([window(-3, 20.0), window(-2, 21.0), window(-1, 22.0)], unit_system="si")
     assert celsius is not None
     assert (celsius["unit"], celsius["points"][0]["label"]) == ("°C", "10:00")
+
+
+@pytest.mark.parametrize(
+    ("hours", "home", "labels"),
+    [
+        (1, {}, ["12:00 PM", "1:00 PM"]),
+        (6, {}, ["7:00 AM", "8:00 AM", "9:00 AM", "10:00 AM", "11:00 AM", "12:00 PM", "1:00 PM"]),
+        (24, {}, ["3:00 PM", "6:00 PM", "9:00 PM", "12:00 AM", "3:00 AM", "6:00 AM", "9:00 AM", "12:00 PM"]),
+        (24, {"unit_system": "si", "time_zone": "UTC"}, ["18:00", "21:00", "0:00", "3:00", "6:00", "9:00", "12:00",
+                                                         "15:00"]),
+        (48, {}, ["Mon 9", "Tue 10"]),
+        (24 * 7, {}, ["Wed 4", "Thu 5", "Fri 6", "Sat 7", "Sun 8", "Mon 9", "Tue 10"]),
+        (24 * 30, {}, ["02-12", "02-16", "02-20", "02-24", "02-28", "03-04", "03-08"]),
+    ],
+)  # fmt: skip
+def test_marks_stand_at_full_hours_and_at_midnights_of_the_home(
+    hours: int, home: dict[str, Any], labels: list[str]
+) -> None:
+    found = marks(NOW - timedelta(hours=hours), NOW, HOME | home, EN)
+
+    assert [mark["label"] for mark in found] == labels
+    assert [mark["at"] for mark in found] == sorted({mark["at"] for mark in found})
 
 
 def test_too_little_to_see_is_no_chart() -> None:
