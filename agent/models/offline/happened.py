@@ -48,7 +48,8 @@ _ASIDE: Final = those(
     "opened close closed shut lock locked unlock unlocked make made cause caused trigger triggered change changed off "
     "up down last night this morning evening afternoon today yesterday tonight since noon midnight midday around about "
     "after before between during oclock am pm ago past week day days hour hours minutes overnight happen happened "
-    "happening into onto mode again left leave there me tell you know can could i wonder please on doing from while"
+    "happening into onto mode again left leave there me tell you know can could i wonder please on doing from while "
+    "home house here place"
 ) | {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "'s", "s"}
 #: How far beside "at 3" something still happened at 3.
 _AROUND: Final = timedelta(minutes=30)

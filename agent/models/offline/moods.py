@@ -52,6 +52,19 @@ _SAID_BEHIND: Final = re.compile(
 )
 
 
+#: What was done, by whomever: no order has that form, but a wish may ("I want it turned off").
+_DONE: Final = re.compile(
+    r"\b(?P<verb>(?:turned|switched|lowered|raised|locked|unlocked|opened|closed|dimmed|changed|adjusted|cranked|flipped)"
+    r"\b(?= (?:(?:up|down|off|on|back) )?(?:the|my|our|his|her|their|all|every|it|them)\b)"
+    r"|(?<=\bwas )(?:set|put|shut|turned|switched|locked|unlocked|opened|closed|dimmed)\b"
+    r"|(?<=\bwere )(?:set|put|shut|turned|switched|locked|unlocked|opened|closed|dimmed)\b)"
+)
+_WANTED: Final = re.compile(
+    r"\b(?:want|wants|need|needs|like|love|have|get|keep|make|leave|see|please|can you|could you|if you|should|must)\b"
+)
+_AUXILIARY: Final = those("would could can will might may used always usually never keeps keep")
+
+
 def declared(found: Frame) -> bool:
     """Whether every action of a clause is told of somebody, in the present or in the past, and none is wanted."""
     text = " ".join(found.words)
@@ -60,7 +73,23 @@ def declared(found: Frame) -> bool:
     if _SAID_BEHIND.search(text) or _LEFT.match(text):
         return True
     told = {match.start("verb") for match in _GOVERNED.finditer(text) if _is_told(match)}
-    return bool(told) and all(match.start("verb") in told for match in _ANY_VERB.finditer(text))
+    told |= {m.start("verb") for m in _DONE.finditer(text) if not _WANTED.search(text[: m.start("verb")])}
+    if not told:
+        return False
+    goes_on = not _AUXILIARY.isdisjoint(found.words)
+    for match in _ANY_VERB.finditer(text):
+        is_joined = text[: match.start()].endswith((" and ", " and then ")) and match.start() > min(told)
+        if match.start() not in told and not (is_joined and (goes_on or match["verb"].endswith("ed"))):
+            return False
+    return True
+
+
+def goes_on(before: Frame, found: Frame) -> bool:
+    """Whether a clause that "and" joins goes on telling: "my ex would open the windows and turn up the heat"."""
+    first = _ANY_VERB.search(" ".join(found.words))
+    if first is None or first.start() > 0 or found.question:
+        return False
+    return not _AUXILIARY.isdisjoint(before.words) or first["verb"].endswith("ed")
 
 
 def _is_told(match: re.Match[str]) -> bool:

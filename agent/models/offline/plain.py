@@ -117,6 +117,21 @@ _COURTESIES: Final = (
      r"(?:could |would )?(?:just )?", "can you "),
     (r"\bcan you (turn|switch|lock|unlock|open|dim|close|shut|put)(?:m?ed|d)\b", r"can you \1"),
     (r"^(?:no ,? ?)?i said ,? ?(?:to )?(?=(?:turn|switch|lock|unlock|open|close|shut|dim|set|put)\b)", ""),
+    (r"\b(set|put|turn|bring|change) ((?:it|that|them|(?:the|my) [a-z ]+?)) back to (?=\d)", r"\1 \2 to "),
+    (r"\b(?:at|to) (?:a|one|1) 3rd\b(?: ,? ?(?:roughly|about|so|or so|i e"
+     r"|approximately) \d+ percent)?", "to 33 percent"),
+    (r"^(?:a (?:bit|little|touch|tad) )?(?:lower|higher|more|less|brighter|dimmer|warmer|cooler) ,? ?(?:say"
+     r"|like|maybe|to) "
+     r"(\d+)(?: (percent|degrees))?$", r"make it \1 \2"),
+    (r"^(?:i|we) (?:was|were|am|are|meant) (?:going |supposed |meant )?to (.+?)(?: earlier| before)? (?:and|but) "
+     r"(?:i |we )?(?:forgot|did not|didnt|got distracted)(?: to)?(?: ,)?(?: so)? (?:can|could|would"
+     r"|will) you (?:please )?"
+     r"do (?:it|that)(?: now| for me)*(?: please)?(?: [?.])?$", r"\1"),
+    (r"^((?:turn|switch|lock|unlock|open|close|shut|set|dim|have|keep|i want|i need"
+     r"|i would like)\b.*?) automatically\b",
+     r"\1"),
+    (r"^(?:never ?mind|forget(?: about)?) (?:the|my) timer(?: ,? ?(?:scrap|cancel|stop|ditch|kill) (?:it|that))?$",
+     "cancel the timer"),
     (r"\b(?:rings|presses|pushes|hits) the (?:bell|door ?bell|buzzer)\b", "rings the doorbell"),
     (r"\b(?:the )?same(?: thing| again)? but (?:at |with |to |on )?(\d+)(?: (percent|degrees))?$", r"make it \1 \2"),
     (r" ,? ?including (?=the|my|our)", " and "),
@@ -142,6 +157,9 @@ _NOT_BUT: Final = re.compile(
 )
 #: "The hallway one. Off."
 _NAMED_THEN: Final = re.compile(r"^((?:the|my) [a-z ]{3,40}?) [.,] (on|off)(?: please)?(?: [.!])?$")
+_NAMED_FIRST: Final = re.compile(
+    r"^((?:the|my) [a-z ]{3,40}?) [.] (turn|switch) (?:it|that|that one) (on|off)(?: please)?(?: [.!])?$"
+)
 #: "..., not the front one" behind a single thing that was named: nothing more than that is meant.
 _NOT_THE_OTHER: Final = re.compile(
     r"(?P<said>\b(?:the|my) (?P<which>[a-z]+) (?P<kind>[a-z]+[a-rt-z])) , "
@@ -189,6 +207,7 @@ def plain(words: Sequence[str], names: Collection[str]) -> list[str]:
     for pattern, instead in _PLAIN:
         text = pattern.sub(instead, text)
     text = _NAMED_THEN.sub(r"turn \2 \1", _NOT_BUT.sub(r"\2 \3 \1", text))
+    text = _NAMED_FIRST.sub(r"\2 \3 \1", text)
     text = _NOT_THE_OTHER.sub(lambda m: m["said"], text)
     forgot = _FORGOT.match(text)
     if forgot is not None:

@@ -22,13 +22,23 @@ _REWRITTEN: Final = (
      r"of (?:it|them))?|the lot)"
      r"(?: (?:you (?:have|know|control|can control)|there is|that is here|here))?(?: slowly| please)?$",
          "list all my devices"),
+    (r"^(?:is|are) (?:anybody|anyone|someone|somebody|there anyone|people) moving(?: around| about)? in ",
+     "is there motion in "),
+    (r"^am i (?:safe|ok|okay|good|fine) to (?:go to bed|leave|go to sleep|go out"
+     r"|head out)\b.*$", "is everything secure"),
+    (r"^(?:are there |is there )?any batter(?:y|ies) (?:that (?:are|is) )?(?:about|going|close) to (?:die"
+     r"|run out|go)\b.*$",
+     "which batteries are low"),
+    (r"\b(?:over|in|during|for) the (last|past) couple of (hours|days|weeks)\b", r"in the last 2 \2"),
+    (r"\b(?:over|in|during|for) the (last|past) few (hours|days|weeks)\b", r"in the last 3 \2"),
+    (r"\bhow is (?:the |my )?([a-z ]+?) battery doing\b", r"what is the battery of the \1"),
     (r"^(?:name|list|tell me|which are|what are) (?:all )?(?:the |my |our )?(?:rooms|places|areas)(?: (?:that )?(?:you "
      r"know|you have|there are|i have|we have).*)?$", "which rooms do i have"),
     (r"^(?:what|which|anything|is anything)(?: is| are| things are| devices are)? (?:running |getting )?low on (?:juice"
      r"|power|charge|battery|batteries|energy)$", "which batteries are low"),
     (r"^(?:give|show|tell|run)(?: me| us)?(?: through)? (?:a |the |quick |short |brief )*(?:rundown|run down|list"
      r"|overview|breakdown|listing) of (?:every|each|all)(?: of)?(?: the| my| our)? (.+?)s?$", r"list all my \1s"),
-    (r"^how many (devices|gadgets|things) (?:are|do i have|have i)(?: got)? (?:hooked up|installed"
+    (r"^how many (devices|gadgets|things) (?:are|do i have|have i)(?: got)? (?:connected(?= here| in total)|installed"
      r"|linked|set up|paired)(?: here| now| in total)*$", "how many devices do i have"),
     (r"^(?:name|enumerate|reel off|rattle off) (?:all )?(?:of )?((?:my|the|our) .+?)(?: for (?:me|us))?(?: please)?$",
      r"list \1"),
@@ -110,6 +120,7 @@ _REWRITTEN: Final = (
     (r" (?:at all|on this system|in this system|in total)\b", ""), (r"\bhow often\b(?= (?:was|were|did|has"
                                                                     r"|have))", "how many times"),
     (r"^what is (the .+?) (?:complaining|moaning|beeping|on|nagging|going on) about$", r"what is the battery of \1"),
+    (r"^why is (the .+?) (?:so )?(?:dark|black|pitch dark|pitch black)\b.*$", r"why is \1 light off"),
     (r"^for what reason\b", "why"), (r"^how come\b", "why"),
     (r"^how is it that ((?:the|my|our) .+?) (?:has |is |have )?(?:gone|turned|become) (\w+)$", r"why is \1 \2"),
     (r"^how is it that ((?:the|my|our) .+?) is (.+)$", r"why is \1 \2"), (r"^any idea why\b", "why"),

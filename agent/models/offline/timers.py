@@ -297,6 +297,8 @@ def _changed(said: str, text: str) -> Part | None:
         r"(?:(?:please|can you|could you|would you|hey|ok|okay|i want to|i would like to|lets) )*(\w+)(?: (\w+))?", said
     )
     verb = f"{begins[1]} {begins[2] or ''}" if begins else said
+    if re.match(r"(?:please |can you |could you )*give me an? ", said):
+        return None
     if re.search(r"\b(?:set|start|create|make|begin|run|new|need|want)\b", verb) and not _RESUME.search(verb):
         return None
     if _RESUME.search(verb):

@@ -26,7 +26,7 @@ from agent.models.offline.languages import in_english, language_of
 from agent.models.offline.later import later_part
 from agent.models.offline.lists import list_part
 from agent.models.offline.moments import when_of
-from agent.models.offline.moods import declared
+from agent.models.offline.moods import declared, goes_on
 from agent.models.offline.offers import answered, done_part, offered_part
 from agent.models.offline.over_time import over_time_part
 from agent.models.offline.parts import Part, question, refusal
@@ -44,6 +44,7 @@ from agent.models.offline.stories import quoted, story
 from agent.models.offline.supposing import supposed_part
 from agent.models.offline.talk import outward, own_matter, talk, urgent
 from agent.models.offline.timers import timer_part
+from agent.models.offline.told_before import without_story
 from agent.models.offline.undoing import undo_part
 from agent.models.offline.why import why_part
 from agent.models.offline.wording import in_order, names_of
@@ -163,6 +164,8 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
     could = offered_part(words, said, scene.home)
     if could is not None:
         return [could[0]], replace(context, offer=could[1]).spoke_of(tuple(d for d, _ in could[1]))
+    words, told_of = without_story(words, scene.home)
+    context = context.spoke_of(told_of)
     supposed = supposed_part(words, said, scene.home)
     if supposed is not None:
         return [supposed], context
@@ -211,6 +214,7 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
     parts: list[Part] = []
     spared: tuple[Device, ...] = ()
     negated = False
+    telling: Frame | None = None
     if words[0] == "if" and not {",", "then"} & set(words):
         words = _comma(words)
     told = settled(clauses(words, scene.home.devices, scene.home.places), scene.home)
@@ -242,13 +246,15 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
             continue
         if at and joint and joint != (".",):
             found = completed(found, context.frame, scene.home)
-        if declared(found):
+        if declared(found) or (telling is not None and joint == ("and",) and goes_on(telling, found)):
+            telling = found
             about = mentioned(found.words, scene.home.devices, scene.home)
             context = replace(context, devices=about or context.devices)
             if not asks - {at}:
                 seen = reading.describe(about, scene.home) if 0 < len(about) <= _SHOWN else ""
                 parts.append(Part(text=spoken, say=f"Okay, I changed nothing. {seen}".strip()))
             continue
+        telling = None
         if asks - {at} and story(found):
             context = replace(
                 context, devices=mentioned(found.words, scene.home.devices, scene.home) or context.devices
@@ -313,6 +319,10 @@ def _devices_of(part: Part, home: Home) -> tuple[Device, ...]:
     return tuple(d for d in home.devices if d.id in ids)
 
 
+_TIME_FIRST: Final = re.compile(
+    r"^(?:every (?:day|night|morning|evening|weekday)|tomorrow|tonight|later|in (?:an? |\d+ )(?:minutes?|hours?|half)"
+    r"|at \d+(?::\d\d)?(?: (?:am|pm))?) .*\b(?:turn|switch|lock|unlock|open|close|shut|set|dim|put)\b"
+)
 _NOW: Final = frozenset(("now", "immediately", "right away", "first"))
 
 
@@ -331,6 +341,9 @@ def _by_time(words: list[str], said: str, scene: Scene, context: Context) -> Par
     rule = rules.rule_part(words, said, scene.home, scene.now, scene.area)
     if rule is not None or _NOW & set(words):
         return _as_rule(rule)
+    later = clauses(words, scene.home.devices, scene.home.places)[1:]
+    if any(_TIME_FIRST.match(" ".join(c)) for _, c in later):
+        return None  # "... and every day at 6 turn it on": the first is for now
     once = when_of(words, scene.now)
     if once is not None and once.unclear and len(clauses(words, scene.home.devices, scene.home.places)) > 1:
         return None
