@@ -26,6 +26,12 @@ _WHY_BEHIND: Final = re.compile(
     r" , (?:i|we) (?:just )?(?:want|need|would like|am trying) to "
     r"(?!turn|switch|lock|unlock|open|close|shut|set|dim|put|have)[a-z]+[^,.;]*$"
 )
+#: What says of the order itself how far it goes.
+_BEARS_ON_IT: Final = re.compile(
+    r"\b(?:except|excepting|excluding|apart from|besides|other than|but not|leave|keep|only|unless|needs?|dont"
+    r"|do not|never"
+    r"|should|must|until|while)\b"
+)
 #: Who tells, or when it was.
 _TELLS: Final = re.compile(
     r"^(?:(?:well|so|ok|okay|oh|ugh|look|hey|you know|honestly|the (?:day|night|other day)|yesterday|today|this morning"
@@ -57,7 +63,7 @@ def without_story(words: Sequence[str], home: Home) -> tuple[list[str], tuple[De
 def _tells_only(text: str, home: Home) -> bool:
     parts = [p for p in re.split(r" ?[.;!] ", text) if p.strip()]
     for part in parts:
-        if not _TELLS.match(part) or "?" in part:
+        if not _TELLS.match(part) or "?" in part or _BEARS_ON_IT.search(part):
             return False
         found = frame(part.split(), home.devices, home.places)
         if (
