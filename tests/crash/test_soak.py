@@ -88,7 +88,7 @@ async def one_round(address: str, token: str, leaves: list[Any]) -> None:
 
 
 async def resting() -> Counts:
-    """The counts, as soon as they have been the same for two seconds: what ends a stream may take its time beside load."""
+    """The counts, as soon as they have been the same for two seconds: beside load a stream takes its time to end."""
     before, same = counts(), 0
     async with asyncio.timeout(60):
         while same < 40:
