@@ -197,7 +197,7 @@ def _state(label: str, found: Frame, spoken: str, home: Home, area: str, context
         about = lighter if lighter.devices or lighter.ambiguous or not about.ambiguous else about
     before = pronoun(found, context)
     if before and not [w for w in found.target if w not in ("it", "them", "that", predicate)]:
-        about = Targets(devices=before)
+        about = Targets(devices=tuple(_or_its_lock(d, home) for d in before) if "lock" in predicate else before)
     if about.suggestions:
         return question(spoken, f"Did you mean {names_of(about.suggestions)}?"), ()
     if about.here_unknown:
@@ -237,6 +237,15 @@ def _state(label: str, found: Frame, spoken: str, home: Home, area: str, context
     if form == "yes_no" and len(devices) > 1 and (about.plural or noun or "there" in words):
         form = "any" if noun or words & {"any", "there"} else "all"
     return Part(text=spoken, say=reading.yes_no(form, word, about, checked[0], checked[1], home)), devices
+
+
+def _or_its_lock(device: Device, home: Home) -> Device:
+    """What is asked whether it is locked: the device, or of a door that only says whether it is open its lock."""
+    if "lock" in home.state(device):
+        return device
+    named = set(name_words(device.name))
+    locks = [d for d in home.devices if "lock" in home.state(d) and named <= set(name_words(d.name))]
+    return locks[0] if len(locks) == 1 else device
 
 
 def _either(found: Frame) -> Frame | None:

@@ -40,7 +40,7 @@ _NEGATIONS: Final = re.compile(
     r"\b(?:dont|do not|never|must not|should not|no need to|need not|neednt|not|cannot let|without|instead of"
     r"|rather than|"
     r"(?:nobody|no one) (?:should|needs)|"
-    r"refuse to|avoid|stop anyone from|refrain from|do nothing|forget about|hold off|no "
+    r"forbid|forbidden|prohibit|refuse to|avoid|stop anyone from|refrain from|do nothing|forget about|hold off|no "
     r"unlocking|"
     r"no opening|under no circumstances|keep from)\b"
 )

@@ -132,6 +132,7 @@ _COURTESIES: Final = (
      r"\1"),
     (r"^(?:never ?mind|forget(?: about)?) (?:the|my) timer(?: ,? ?(?:scrap|cancel|stop|ditch|kill) (?:it|that))?$",
      "cancel the timer"),
+    (r"^((?:everything|all)\b.+?) , i mean (?:all )?(?:of )?(?:the|my) [a-z]+(?= [.!]|$)", r"\1"),
     (r"\b(?:rings|presses|pushes|hits) the (?:bell|door ?bell|buzzer)\b", "rings the doorbell"),
     (r"\b(?:the )?same(?: thing| again)? but (?:at |with |to |on )?(\d+)(?: (percent|degrees))?$", r"make it \1 \2"),
     (r" ,? ?including (?=the|my|our)", " and "),

@@ -26,6 +26,8 @@ _WHY_BEHIND: Final = re.compile(
     r" , (?:i|we) (?:just )?(?:want|need|would like|am trying) to "
     r"(?!turn|switch|lock|unlock|open|close|shut|set|dim|put|have)[a-z]+[^,.;]*$"
 )
+#: Fewer words are no sentence.
+_SENTENCE: Final = 3
 #: What says of the order itself how far it goes.
 _BEARS_ON_IT: Final = re.compile(
     r"\b(?:except|excepting|excluding|apart from|besides|other than|but not|leave|keep|only|unless|needs?|dont"
@@ -63,7 +65,7 @@ def without_story(words: Sequence[str], home: Home) -> tuple[list[str], tuple[De
 def _tells_only(text: str, home: Home) -> bool:
     parts = [p for p in re.split(r" ?[.;!] ", text) if p.strip()]
     for part in parts:
-        if not _TELLS.match(part) or "?" in part or _BEARS_ON_IT.search(part):
+        if len(part.split()) < _SENTENCE or not _TELLS.match(part) or "?" in part or _BEARS_ON_IT.search(part):
             return False
         found = frame(part.split(), home.devices, home.places)
         if (

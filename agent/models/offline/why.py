@@ -113,7 +113,7 @@ def why_part(
 
 _CARDED: Final = re.compile(
     r"\bwhy (?:do|must|should|would|does|can|cannot|cant|will|wont|wouldnt|did|is|dont|are)\b.*\b(?:press"
-    r"|confirm\w*|card|button|ask (?:me|us|for)|approve|ok|okay|permission|yes|"
+    r"|confirm\w*|card|button|ask(?:ing)?(?: (?:me|us|for))?\b|approve|ok|okay|permission|yes|"
     r"straight away|immediately|by yourself|without asking|just (?:unlock|open|disarm|do it)|cannot you "
     r"(?:unlock|open|disarm)|(?:not|will not|cannot) you (?:unlock|open|disarm)|"
     r"cannot (?:you|i|u) (?:just )?(?:unlock|open|disarm))\b"
