@@ -125,7 +125,7 @@ def act(
         part, after = carry_out(action, found, spoken, home, wanted, after)
         return replace(part, also=tuple(refusal(name, not_here(name, home)) for name in wanted.missing)), after
     sides = set(found.words) & {"inside", "indoor", "indoors", "outside", "outdoor", "outdoors", "exterior", "interior"}
-    everywhere = bool({"house", "whole", "everywhere"} & set(found.words)) or len(sides) > 1
+    everywhere = bool({"whole", "everywhere"} & set(found.words)) or len(sides) > 1
     if sides and not everywhere and len(wanted.devices) > 1:
         outdoors = bool(sides & {"outside", "outdoor", "outdoors", "exterior"})
         there = tuple(d for d in wanted.devices if is_outdoors(d) == outdoors)
@@ -383,7 +383,13 @@ def _unsaid(
             return Targets(devices=before, plural=len(before) > 1)
         degrees = found.value is not None and found.value.unit in ("F", "C", "degrees")
         others = degrees and any(implied(d) for d in home.devices)  # "make it 68 degrees" after a lock
-        if pronoun and context.devices and not before and not others and set(context.devices) <= set(context.recent):
+        if (
+            pronoun
+            and context.devices
+            and not before
+            and not others
+            and all(d in context.recent for d in context.devices)
+        ):
             return Targets(devices=context.devices, plural=len(context.devices) > 1)
     surface = tuple(d for d in home.devices if d.id == device_id and can(d))
     if surface and action not in ("turn_on", "turn_off"):
