@@ -169,15 +169,31 @@ def history_call(
     if at is not None and not extremes:
         return {"device_id": device.id, "metric": metric, "at": iso(at)}, at, None
     stretch = span(words, now) or Span(now - timedelta(hours=24), now, "in the last 24 hours")
+    return stretch_arguments(device, metric, stretch), None, stretch
+
+
+def stretch_arguments(device: Device, metric: str, stretch: Span) -> Mapping[str, Any]:
+    """The arguments of `get_device_history` for a stretch, in windows of a day at most."""
     minutes = max(60, int((stretch.end - stretch.start).total_seconds() // 60))
-    arguments = {
-        "device_id": device.id,
-        "metric": metric,
-        "start": iso(stretch.start),
-        "end": iso(stretch.end),
+    return {
+        "device_id": device.id, "metric": metric, "start": iso(stretch.start), "end": iso(stretch.end),
         "every_minutes": min(1440, minutes),
+    }  # fmt: skip
+
+
+def summed_up(output: Mapping[str, Any]) -> Mapping[str, float]:
+    """`average`, `minimum` and `maximum` over all windows of a history; empty when it has none."""
+    windows = [
+        w for w in output.get("windows") or () if isinstance(w, Mapping) and isinstance(w.get("average"), int | float)
+    ]
+    if not windows:
+        return {}
+    count = sum(int(w.get("count") or 1) for w in windows)
+    return {
+        "average": sum(float(w["average"]) * int(w.get("count") or 1) for w in windows) / max(1, count),
+        "minimum": min(float(w.get("minimum", w["average"])) for w in windows),
+        "maximum": max(float(w.get("maximum", w["average"])) for w in windows),
     }
-    return arguments, None, stretch
 
 
 def history_answer(
@@ -199,23 +215,17 @@ def history_answer(
             return f"I have no {what} reading from {name} {_said_at(at, now)}."
         shown = value_text(metric, float(found["value"]), home.unit_system)
         return f"The {what} of {name} {_said_at(at, now)} was {shown}{_measured(found, at, zone)}."
-    windows = [
-        w for w in output.get("windows") or () if isinstance(w, Mapping) and isinstance(w.get("average"), int | float)
-    ]
+    values = summed_up(output)
     said = stretch.said if stretch is not None else ""
-    if not windows:
+    if not values:
         return f"I have no {what} readings from {name} {said}."
-    count = sum(int(w.get("count") or 1) for w in windows)
-    average = sum(float(w["average"]) * int(w.get("count") or 1) for w in windows) / max(1, count)
-    low = min(float(w.get("minimum", w["average"])) for w in windows)
-    high = max(float(w.get("maximum", w["average"])) for w in windows)
-    text = {k: value_text(metric, v, home.unit_system) for k, v in (("average", average), ("low", low), ("high", high))}
+    text = {k: value_text(metric, v, home.unit_system) for k, v in values.items()}
     asked = set(words)
     if asked & {"highest", "maximum", "max", "peak", "high"} or ({"hot", "warm"} & asked and "get" in asked):
-        return f"The highest {what} of {name} {said} was {text['high']}."
+        return f"The highest {what} of {name} {said} was {text['maximum']}."
     if asked & {"lowest", "minimum", "min", "low"} or ("cold" in asked and "get" in asked):
-        return f"The lowest {what} of {name} {said} was {text['low']}."
-    return f"The {what} of {name} {said} averaged {text['average']}, between {text['low']} and {text['high']}."
+        return f"The lowest {what} of {name} {said} was {text['minimum']}."
+    return f"The {what} of {name} {said} averaged {text['average']}, between {text['minimum']} and {text['maximum']}."
 
 
 def _said_at(at: datetime, now: datetime) -> str:

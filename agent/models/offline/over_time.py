@@ -1,18 +1,18 @@
 """ "Was it colder than yesterday?", "how does that compare to the night before?": one measure, two stretches. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from agent.models.offline import measuring
 from agent.models.offline.home import Home
+from agent.models.offline.looking_back import stretch_arguments, summed_up
 from agent.models.offline.parts import Call, Part, unread
 from agent.models.offline.times import Span, span
 from agent.models.offline.wording import start
 from agent.models.protocol import ToolResult
-from homeguard.clock import iso
 from homeguard.model import Device
 from homeguard.targets import resolve
 from homeguard.units import value_text
@@ -50,12 +50,14 @@ def over_time_part(text: str, spoken: str, before: str, home: Home, now: datetim
     asked = _question(text, before, home, now)
     if asked is None:
         return None
-    calls = tuple(Call("get_device_history", _arguments(asked, s)) for s in (asked.one, asked.other))
+    calls = tuple(
+        Call("get_device_history", stretch_arguments(asked.device, asked.metric, s)) for s in (asked.one, asked.other)
+    )
 
     def tell(results: Sequence[ToolResult]) -> str:
         if any(r.status != "ok" for r in results):
             return unread([r for r in results if r.status != "ok"])
-        return _told(asked, [_value(r.output, asked.of) for r in results], home)
+        return _told(asked, [summed_up(r.output).get(asked.of) for r in results], home)
 
     return Part(text=spoken, calls=calls, tell=tell), asked.device
 
@@ -116,27 +118,6 @@ def stretch(words: str, now: datetime, beside: Span | None = None) -> Span | Non
     if "this week" in words:
         return Span(monday, now, "this week")
     return span(words.split(), now)
-
-
-def _arguments(asked: _Asked, stretch: Span) -> Mapping[str, Any]:
-    minutes = max(60, int((stretch.end - stretch.start).total_seconds() // 60))
-    return {
-        "device_id": asked.device.id, "metric": asked.metric, "start": iso(stretch.start), "end": iso(stretch.end),
-        "every_minutes": min(1440, minutes),
-    }  # fmt: skip
-
-
-def _value(output: Mapping[str, Any], of: str) -> float | None:
-    windows = [
-        w for w in output.get("windows") or () if isinstance(w, Mapping) and isinstance(w.get("average"), int | float)
-    ]
-    if not windows:
-        return None
-    if of != "average":
-        values = [float(w.get(of, w["average"])) for w in windows]
-        return max(values) if of == "maximum" else min(values)
-    count = sum(int(w.get("count") or 1) for w in windows)
-    return sum(float(w["average"]) * int(w.get("count") or 1) for w in windows) / max(1, count)
 
 
 def _told(asked: _Asked, averages: Sequence[float | None], home: Home) -> str:
