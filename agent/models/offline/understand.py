@@ -246,7 +246,7 @@ def _sentence(text: str, scene: Scene, context: Context) -> tuple[list[Part], Co
             continue
         if at and joint and joint != (".",):
             found = completed(found, context.frame, scene.home)
-        if declared(found) or (telling is not None and joint == ("and",) and goes_on(telling, found)):
+        if declared(found) or (telling is not None and {*joint} <= {"and", "then"} and goes_on(telling, found)):
             telling = found
             about = mentioned(found.words, scene.home.devices, scene.home)
             context = replace(context, devices=about or context.devices)
